@@ -1,0 +1,28 @@
+"""The tables: plain SQLAlchemy models that both stacks, the scheduler and the scripts share."""
+
+from cronjobs.models.base import Base, metadata
+from cronjobs.models.executions import JobExecution
+from cronjobs.models.jobs import Job
+from cronjobs.models.notifications import Notification
+from cronjobs.models.scheduling import SchedulerControl, SchedulerNode
+from cronjobs.models.slack import SlackSettings
+from cronjobs.models.taxonomies import JobCategory, PicTeam
+from cronjobs.models.tokens import RevokedToken
+from cronjobs.models.users import User, UserNotificationPreferences, UserUiPreferences
+
+__all__ = [
+    "Base",
+    "Job",
+    "JobCategory",
+    "JobExecution",
+    "Notification",
+    "PicTeam",
+    "RevokedToken",
+    "SchedulerControl",
+    "SchedulerNode",
+    "SlackSettings",
+    "User",
+    "UserNotificationPreferences",
+    "UserUiPreferences",
+    "metadata",
+]

@@ -1,0 +1,53 @@
+"""What was run, by whom, and how it went."""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cronjobs.models.base import Base, Identified
+
+RUNNING = "running"
+SUCCESS = "success"
+FAILED = "failed"
+STATUSES = (RUNNING, SUCCESS, FAILED)
+
+SCHEDULED = "scheduled"
+MANUAL = "manual"
+TRIGGER_TYPES = (SCHEDULED, MANUAL)
+
+WEBHOOK = "webhook"
+GITHUB_ACTIONS = "github_actions"
+EXECUTION_TYPES = (WEBHOOK, GITHUB_ACTIONS)
+
+
+class JobExecution(Identified, Base):
+    """One run of a job. A scheduled run is unique by (job, scheduled time): who inserts it, owns it."""
+
+    __tablename__ = "job_executions"
+    __table_args__ = (
+        # Manual runs have a null scheduled time, and nulls do not collide in either database.
+        Index("ux_job_executions_job_id_scheduled_for", "job_id", "scheduled_for", unique=True),
+        Index("ix_job_executions_started_at", "started_at"),
+        Index("ix_job_executions_job_id_started_at", "job_id", "started_at"),
+        Index("ix_job_executions_status_lease_until", "status", "lease_until"),
+    )
+
+    job_id: Mapped[str] = mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    status: Mapped[str] = mapped_column(String(20))
+    trigger_type: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(DateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(DateTime)
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    execution_type: Mapped[str | None] = mapped_column(String(50))
+    target: Mapped[str | None] = mapped_column(String(500))
+    response_status: Mapped[int | None] = mapped_column(Integer)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    output: Mapped[str | None] = mapped_column(Text)
+    scheduled_for: Mapped[datetime | None] = mapped_column(DateTime)
+    """The tick that this run answers, naive UTC, from the schedule and never from the clock."""
+    owner: Mapped[str | None] = mapped_column(String(255))
+    """The scheduler node that claimed the run."""
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime)
+    """Past this instant a running run belongs to nobody: its node has died."""
+    attempt: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
