@@ -1,0 +1,292 @@
+"""Every error that the router raises, in one tree.
+
+    CrossfadeError
+    ├── ConfigurationError                       exit 2: something that was written is wrong
+    │   ├── SettingsError                        a variable has a value that can't be used
+    │   ├── ProjectNotFoundError                 no pyproject.toml with [tool.crossfade]
+    │   ├── ProjectError                         [tool.crossfade] names something that isn't there
+    │   ├── DatabaseUrlError                     a URL that can't be read
+    │   ├── DriverNotSupportedError              a URL for a database or driver that isn't served
+    │   ├── MaskedUrlError                       a URL copied from a place that hides passwords
+    │   ├── RelativePathError                    a relative SQLite path that means several files
+    │   ├── PrivateMemoryError                   `:memory:` where others would see another database
+    │   ├── SourcesDisagreeError                 two variables name two databases
+    │   ├── DifferentDatabasesError              the sync and the async side are on two databases
+    │   └── DjangoSettingsError                  DB_* that don't make a database
+    ├── RouterError                              exit 1: the router is used in a way that it refuses
+    │   ├── NotConfiguredError                   asked before configure()
+    │   ├── DatabaseInUseError                   configured anew while connections are out
+    │   ├── EngineRetiredError                   an engine kept from an earlier configuration
+    │   ├── OverrideOrderError                   scopes of override() left in the wrong order
+    │   ├── SessionLentError                     a lent session of the other kind is in force
+    │   └── LentElsewhereError                   a lent session is on another database
+    ├── UnreachableError                         exit 3: the database doesn't answer
+    │   ├── HostUnknownError                     its host name has no address
+    │   ├── HostRefusedError                     nothing listens there
+    │   ├── HostSilentError                      no answer in time
+    │   ├── LoginRefusedError                    user or password
+    │   ├── DatabaseMissingError                 the server or folder is there, the database isn't
+    │   ├── DatabaseUnwritableError              the file can be read only, or not even that
+    │   ├── NotADatabaseError                    the file is something else
+    │   └── FileReplacedError                    the file was replaced while it was in use
+    └── RefusedError                             exit 3: possible, but it would do harm
+        └── NotDisposableError                   a test on a database that isn't one for tests
+
+A class's docstring is the template of its message, its `code` never changes. Secrets in facts are masked.
+What an error means over HTTP is left to the applications.
+"""
+
+from inspect import cleandoc
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from crossfade import redaction
+
+
+class CrossfadeError(Exception):
+    """{reason}."""
+
+    code: ClassVar[str] = "crossfade"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **facts: Any) -> None:
+        """The docstring of the class, with `facts` for its names."""
+        self.facts = facts
+        # python -OO drops docstrings: the code and the facts still say what happened.
+        template = " ".join(cleandoc(type(self).__doc__ or "").split())
+        # A reason may be a sentence of somebody else's, and the template ends the sentence itself.
+        told = {name: str(value).rstrip(". ") if name == "reason" else value for name, value in facts.items()}
+        text = template.format(**told) if template else f"{self.code}: {facts}"
+        super().__init__(redaction.mask(text))
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross processes (workers, xdist) and BaseException would pickle the message as the only argument.
+        return _rebuild, (type(self), self.facts)
+
+
+def _rebuild(kind: type[CrossfadeError], facts: dict[str, Any]) -> CrossfadeError:
+    return kind(**facts)
+
+
+class ConfigurationError(CrossfadeError):
+    """{reason}."""
+
+    code = "configuration"
+    exit_code = 2
+
+
+class SettingsError(ConfigurationError):
+    """{reason}."""
+
+    code = "settings"
+
+
+class ProjectNotFoundError(ConfigurationError):
+    """No pyproject.toml with a [tool.crossfade] table in {start} or above it.
+
+    Run the command inside the project, or set CROSSFADE_PROJECT to its directory.
+    """
+
+    code = "project-not-found"
+
+
+class ProjectError(ConfigurationError):
+    """[tool.crossfade] {key} of {file}: {reason}."""
+
+    code = "project"
+
+
+class DatabaseUrlError(ConfigurationError):
+    """{variable}: {url} is not a database URL: {reason}.
+
+    Write it as sqlite:///name.db or postgresql://user:password@host:5432/name.
+    """
+
+    code = "database-url"
+
+
+class DriverNotSupportedError(ConfigurationError):
+    """{variable}: {given} is not supported by this router. Supported are {supported}."""
+
+    code = "driver-not-supported"
+
+
+class MaskedUrlError(ConfigurationError):
+    """{variable}: the password of {url} is `***`: it was copied from a place that hides passwords.
+
+    Write the real one (in code: url.render_as_string(hide_password=False)).
+    """
+
+    code = "masked-url"
+
+
+class RelativePathError(ConfigurationError):
+    """{variable}: {url} is a relative path and means {chosen}, which does not exist, but {others} does.
+
+    Relative paths are under {instance}, whatever the working directory. Write the absolute path of the file you mean.
+    """
+
+    code = "relative-path"
+
+
+class PrivateMemoryError(ConfigurationError):
+    """{variable}: {url} is private to one connection, so the two stacks would each have a database of their own.
+
+    Use a file, sqlite:///name.db, or within one process sqlite:///file:/name?vfs=memdb&uri=true.
+    """
+
+    code = "private-memory"
+
+
+class SourcesDisagreeError(ConfigurationError):
+    """{first} says {first_url}, but {second} says {second_url}. Unset one of them, or make them agree."""
+
+    code = "sources-disagree"
+
+
+class DifferentDatabasesError(ConfigurationError):
+    """The sync side uses {sync_url} ({sync_source}), but the async side uses {async_url} ({async_source}).
+
+    Both must come from one URL: ask the router for both engines.
+    """
+
+    code = "different-databases"
+
+
+class DjangoSettingsError(ConfigurationError):
+    """{variable}: {reason}."""
+
+    code = "django-settings"
+
+
+class RouterError(CrossfadeError):
+    """{reason}."""
+
+    code = "router"
+
+
+class NotConfiguredError(RouterError):
+    """The router was asked for {asked} before it was configured.
+
+    Call router.configure(settings) at start-up; there is no default database.
+    """
+
+    code = "not-configured"
+
+
+class DatabaseInUseError(RouterError):
+    """The databases can't be changed while {count} connection(s) are in use: {uses}.
+
+    Close the sessions and connections first.
+    """
+
+    code = "database-in-use"
+
+
+class EngineRetiredError(RouterError):
+    """This engine of {url} was made at {place}, and the router has been configured anew since.
+
+    Don't keep engines: ask the router for one when it is needed.
+    """
+
+    code = "engine-retired"
+
+
+class OverrideOrderError(RouterError):
+    """Scopes of router.override() must be left in the reverse order of entering.
+
+    The one entered at {place} is not the newest.
+    """
+
+    code = "override-order"
+
+
+class SessionLentError(RouterError):
+    """{wanted} was asked for while {lent} is lent. Lend one of the kind that the code under it uses."""
+
+    code = "session-lent"
+
+
+class LentElsewhereError(RouterError):
+    """The lent session is on {lent_url}, but the {stack} stack is on {url}. Lend a session of that database."""
+
+    code = "lent-elsewhere"
+
+
+class UnreachableError(CrossfadeError):
+    """Can't connect to {url} ({source}): {reason}."""
+
+    code = "unreachable"
+    exit_code = 3
+
+
+class HostUnknownError(UnreachableError):
+    """The host {host} of {url} has no address; it comes from {source}. Check the name, or the network's DNS."""
+
+    code = "host-unknown"
+
+
+class HostRefusedError(UnreachableError):
+    """Nothing accepts connections at {host} for {url}, which comes from {source}. Is the server running?"""
+
+    code = "host-refused"
+
+
+class HostSilentError(UnreachableError):
+    """{host} gave no answer in time for {url}, which comes from {source}. Check the host, the port and firewalls."""
+
+    code = "host-silent"
+
+
+class LoginRefusedError(UnreachableError):
+    """The server refused the login of {user} for {url}, which comes from {source}: {reason}."""
+
+    code = "login-refused"
+
+
+class DatabaseMissingError(UnreachableError):
+    """There is no database {database} ({source}). {advice}"""  # noqa: D415
+
+    code = "database-missing"
+
+
+class DatabaseUnwritableError(UnreachableError):
+    """The database {database} ({source}) can't be written: {reason}.
+
+    The file and its folder must be writable for the user who runs this.
+    """
+
+    code = "database-unwritable"
+
+
+class NotADatabaseError(UnreachableError):
+    """{database} ({source}) is not an SQLite database: {reason}."""
+
+    code = "not-a-database"
+
+
+class FileReplacedError(UnreachableError):
+    """The file of {database} ({source}) was deleted or replaced while it was in use.
+
+    Stop the processes that use a database before its file is replaced, then try again.
+    """
+
+    code = "file-replaced"
+
+
+class RefusedError(CrossfadeError):
+    """{reason}."""
+
+    code = "refused"
+    exit_code = 3
+
+
+class NotDisposableError(RefusedError):
+    """{url} ({source}) is not a database for tests: {reason}. Nothing was changed.
+
+    Point TEST_DATABASE_URL or FASTAPI_TEST_DATABASE_URL at an empty database.
+    """
+
+    code = "not-disposable"
