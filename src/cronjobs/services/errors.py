@@ -1,0 +1,61 @@
+"""What services refuse, and why. What each means over HTTP is said once, in `web.problems`.
+
+ServiceError
+├── InvalidError            a value that can't be accepted
+│   └── InvalidCronError    an expression that is no schedule
+├── UnauthenticatedError    nobody, or nobody any more
+├── ForbiddenError          somebody, but not allowed to
+├── NotFoundError           no such thing
+└── ConflictError           there is one already
+"""
+
+from typing import Any, ClassVar
+
+
+class ServiceError(Exception):
+    """A request that a service refuses: a short title, a sentence for the caller, and named extras."""
+
+    title: ClassVar[str] = "Refused"
+
+    def __init__(self, message: str, *, error: str | None = None, **extras: Any) -> None:
+        """`message` is a sentence for people; `error` replaces the class's short title; `extras` join the answer."""
+        super().__init__(message)
+        self.message = message
+        self.error = error or self.title
+        self.extras = extras
+
+
+class InvalidError(ServiceError):
+    """A value that is missing, malformed or against a rule."""
+
+    title = "Invalid request"
+
+
+class InvalidCronError(InvalidError):
+    """An expression that is no schedule in its dialect."""
+
+    title = "Invalid cron expression"
+
+
+class UnauthenticatedError(ServiceError):
+    """No token, or one that is good no more."""
+
+    title = "Unauthorized"
+
+
+class ForbiddenError(ServiceError):
+    """A role or an owner that may not do this."""
+
+    title = "Forbidden"
+
+
+class NotFoundError(ServiceError):
+    """Something that does not exist."""
+
+    title = "Not found"
+
+
+class ConflictError(ServiceError):
+    """Something that exists already."""
+
+    title = "Conflict"
