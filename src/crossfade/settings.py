@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         return cls._made(values | {"root": root}, sources)
 
     def replaced(self, *, source: str, **changes: Any) -> Self:
-        """A copy in which `changes` hold, said to come from `source` (for instance "--url"). Validated like the rest."""
+        """A copy in which `changes` hold, said to come from `source` (such as "--url"); validated like the rest."""
         values = {field: getattr(self, field) for field in self.model_fields_set}
         return self._made(values | changes, self._sources | dict.fromkeys(changes, source))
 

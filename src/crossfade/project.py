@@ -1,0 +1,118 @@
+"""The application that the router serves, as `[tool.crossfade]` of its pyproject.toml names it.
+
+Finding a project reads one file and imports nothing; a part is imported when it is asked for.
+"""
+
+import importlib
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from crossfade.errors import ProjectError, ProjectNotFoundError
+
+Part = Literal["metadata", "revisions", "flask", "fastapi", "settings", "seed", "demo", "adoption", "checks"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project is, and the import paths (`package.module:name`) of its parts."""
+
+    root: Path
+    metadata: str
+    """The SQLAlchemy MetaData of its tables."""
+    revisions: str
+    """The package with its Alembic revisions."""
+    flask: str | None = None
+    """Makes its Flask application."""
+    fastapi: str | None = None
+    """Makes its FastAPI application."""
+    settings: str = "crossfade.settings:Settings"
+    """Its subclass of crossfade.settings.Settings."""
+    seed: str | None = None
+    """Fills what every installation needs; must be repeatable."""
+    demo: str | None = None
+    """Fills a new database with something to look at."""
+    adoption: str | None = None
+    """How an old schema without revisions is recognised and brought in."""
+    checks: str | None = None
+    """More findings for `crossfade doctor`."""
+
+    @classmethod
+    def find(cls, start: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> Self:
+        """The project around `start` (the working directory by default).
+
+        CROSSFADE_PROJECT comes first; then `start` and the folders above it; then, for a process that works elsewhere,
+        the folders above its virtual environment. Raises ProjectNotFoundError, or ProjectError for a bad table.
+        """
+        environ = os.environ if environ is None else environ
+        named = environ.get("CROSSFADE_PROJECT", "").strip()
+        if named:
+            directory = Path(named).absolute()
+            table = _table(directory / "pyproject.toml")
+            if table is None:
+                raise ProjectNotFoundError(start=f"{directory} (from CROSSFADE_PROJECT)")
+            return cls._made(directory, table)
+        begin = Path.cwd() if start is None else Path(start).absolute()
+        places = [begin] if start is not None else [begin, Path(sys.prefix)]
+        for place in places:
+            for directory in (place, *place.parents):
+                table = _table(directory / "pyproject.toml")
+                if table is not None:
+                    return cls._made(directory, table)
+        raise ProjectNotFoundError(start=begin)
+
+    def load(self, part: Part) -> Any:
+        """Imports a part and returns it. Raises ProjectError if it isn't named, or isn't where it is said to be."""
+        path: str | None = getattr(self, part)
+        if path is None:
+            raise self._error(part, "not set, but this command needs it")
+        module, _, name = path.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            # Only the named module itself: one that it needs and that is missing is another story, with its own trace.
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
+            raise self._error(part, f"there is no module {error.name} (in this Python, {sys.executable})") from error
+        for step in name.split(".") if name else ():
+            try:
+                found = getattr(found, step)
+            except AttributeError as error:
+                raise self._error(part, f"{module} has no {name}") from error
+        return found
+
+    @classmethod
+    def _made(cls, root: Path, table: dict[str, Any]) -> Self:
+        file = root / "pyproject.toml"
+        known = {field.name for field in fields(cls)} - {"root"}
+        for key, value in table.items():
+            if key not in known:
+                reason = f"no such key; there are {', '.join(sorted(known))}"
+                raise ProjectError(key=key, file=file, reason=reason)
+            if not isinstance(value, str) or not value.strip():
+                raise ProjectError(
+                    key=key, file=file, reason=f"{value!r} is not an import path like package.module:name"
+                )
+        for key in ("metadata", "revisions"):
+            if key not in table:
+                raise ProjectError(key=key, file=file, reason="missing")
+        return cls(root=root, **table)
+
+    def _error(self, part: str, reason: str) -> ProjectError:
+        return ProjectError(key=part, file=self.root / "pyproject.toml", reason=reason)
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    """The [tool.crossfade] of a file, None if there is no such file or table."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ProjectError(key="", file=file, reason=f"the file can't be read: {error}") from error
+    table = content.get("tool", {}).get("crossfade")
+    return table if isinstance(table, dict) else None
