@@ -12,7 +12,8 @@
     │   ├── PrivateMemoryError                   `:memory:` where others would see another database
     │   ├── SourcesDisagreeError                 two variables name two databases
     │   ├── DifferentDatabasesError              the sync and the async side are on two databases
-    │   └── DjangoSettingsError                  DB_* that don't make a database
+    │   ├── DjangoSettingsError                  DB_* that don't make a database
+    │   └── RevisionsError                       the project's revisions are no line of steps
     ├── RouterError                              exit 1: the router is used in a way that it refuses
     │   ├── NotConfiguredError                   asked before configure()
     │   ├── DatabaseInUseError                   configured anew while connections are out
@@ -29,8 +30,14 @@
     │   ├── DatabaseUnwritableError              the file can be read only, or not even that
     │   ├── NotADatabaseError                    the file is something else
     │   └── FileReplacedError                    the file was replaced while it was in use
+    ├── ServingError                             exit 1: the servers behind `crossfade up`
+    │   ├── AddressError                         the front door's address can't be had
+    │   └── StackFailedError                     a stack's process ended before it answered
     └── RefusedError                             exit 3: possible, but it would do harm
-        └── NotDisposableError                   a test on a database that isn't one for tests
+        ├── NotDisposableError                   a test on a database that isn't one for tests
+        ├── ForeignSchemaError                   tables that are not ours
+        ├── UnknownRevisionError                 a schema that newer code has made
+        └── SchemaBusyError                      somebody holds on to what is to be upgraded
 
 A class's docstring is the template of its message, its `code` never changes. Secrets in facts are masked.
 What an error means over HTTP is left to the applications.
@@ -161,6 +168,12 @@ class DjangoSettingsError(ConfigurationError):
     code = "django-settings"
 
 
+class RevisionsError(ConfigurationError):
+    """The revisions of this project can't be used: {reason}."""
+
+    code = "revisions"
+
+
 class RouterError(CrossfadeError):
     """{reason}."""
 
@@ -276,6 +289,24 @@ class FileReplacedError(UnreachableError):
     code = "file-replaced"
 
 
+class ServingError(CrossfadeError):
+    """{reason}."""
+
+    code = "serving"
+
+
+class AddressError(ServingError):
+    """Can't listen on {host}, port {port}: {reason}."""
+
+    code = "address"
+
+
+class StackFailedError(ServingError):
+    """The {stack} application did not start: {reason}. Its last words: {words}"""  # noqa: D415
+
+    code = "stack-failed"
+
+
 class RefusedError(CrossfadeError):
     """{reason}."""
 
@@ -290,3 +321,27 @@ class NotDisposableError(RefusedError):
     """
 
     code = "not-disposable"
+
+
+class ForeignSchemaError(RefusedError):
+    """{url} ({source}) has tables, but not those of this application, or not as it made them. Nothing was changed.
+
+    The differences: {differences}
+    """
+
+    code = "foreign-schema"
+
+
+class UnknownRevisionError(RefusedError):
+    """{url} ({source}) is at revision {revision}, which this version of the code doesn't have. Nothing was changed.
+
+    Newer code has upgraded it, or it belongs to another application.
+    """
+
+    code = "unknown-revision"
+
+
+class SchemaBusyError(RefusedError):
+    """{url} ({source}) can't be upgraded now, others hold on to it: {reason}. Nothing was changed; try again."""
+
+    code = "schema-busy"
