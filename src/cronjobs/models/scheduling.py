@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import DateTime, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crossfade import clock
 from cronjobs.models.base import Base, Identified
+from crossfade import clock
 
 BOTH = "both"
 OFF = "off"

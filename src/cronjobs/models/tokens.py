@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import DateTime, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crossfade import clock
 from cronjobs.models.base import Base
+from crossfade import clock
 
 
 class RevokedToken(Base):

@@ -60,6 +60,16 @@ def of_status(status: int, headers: dict[str, str] | None = None) -> Problem:
     return Problem(status, title, sentence, headers=headers or {})
 
 
+def of_collision() -> Problem:
+    """What two requests at once mean, when the database alone saw that they can't both be."""
+    return of(errors.ConflictError("It collides with something that was saved in the meantime. Look again."))
+
+
+def of_unreachable() -> Problem:
+    """The database is down, or locked for longer than a request may wait."""
+    return of_status(HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+
+
 def of_validation(error: ValidationError) -> errors.InvalidError:
     """The refusal of a body that does not fit its schema: names the fields, never repeats the values."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)

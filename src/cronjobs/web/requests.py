@@ -48,3 +48,11 @@ def _refuse_nul(value: Any) -> None:
         case list():
             for item in value:
                 _refuse_nul(item)
+
+
+def bearer(header: str | None) -> str:
+    """The token of an `Authorization: Bearer <token>` header. Raises UnauthenticatedError when there is none."""
+    scheme, _, token = (header or "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise errors.UnauthenticatedError("Send an access token: Authorization: Bearer <token>.")
+    return token.strip()

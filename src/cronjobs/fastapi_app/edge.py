@@ -1,0 +1,138 @@
+"""What a router needs of a request: its session, its caller, its body, its query, and how to answer.
+
+The twin of `cronjobs.flask_app.edge`. Order of an endpoint's parameters: the caller (401, 403), the body (400), a
+`Reader` or a `Writer` for the one service.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from crossfade.router import Router
+from fastapi import Depends, Request, Response
+from fastapi.security import OAuth2PasswordBearer
+from starlette.exceptions import HTTPException
+
+from cronjobs.models import User
+from cronjobs.models.users import ADMIN, USER
+from cronjobs.scheduler.gate import Ticking
+from cronjobs.services import accounts, permissions
+from cronjobs.settings import Settings
+from cronjobs.web import requests
+from cronjobs.web.requests import B
+from cronjobs.web.schemas.answers import Answer
+from crossfade.fastapi import Reader, Writer
+
+__all__ = [
+    "Admin",
+    "AppRouter",
+    "AppSettings",
+    "Body",
+    "Editor",
+    "Parts",
+    "Query",
+    "Reader",
+    "SignedIn",
+    "Writer",
+    "json_body",
+    "parts",
+    "reply",
+]
+
+
+@dataclass
+class Parts:
+    """What the factory made for the app."""
+
+    settings: Settings
+    router: Router
+    scheduler: Ticking | None = None
+    """None where the gate keeps it off, and before the app has started."""
+
+
+def parts(request: Request) -> Parts:
+    """The parts of the app that serves this request; a dependency."""
+    made: Parts = request.app.state.cronjobs
+    return made
+
+
+def _settings(made: Annotated[Parts, Depends(parts)]) -> Settings:
+    return made.settings
+
+
+def _router(made: Annotated[Parts, Depends(parts)]) -> Router:
+    return made.router
+
+
+AppSettings = Annotated[Settings, Depends(_settings)]
+AppRouter = Annotated[Router, Depends(_router)]
+"""The app's router, for endpoints that need units of work of their own."""
+
+# For the padlock in /docs alone: the header is read by the parser that both stacks share.
+_documented = OAuth2PasswordBearer(tokenUrl="/api/v2/auth/login/form", auto_error=False)
+
+
+async def _signed_in(
+    request: Request, _: Annotated[str | None, Depends(_documented)], settings: AppSettings, reader: Reader
+) -> User:
+    return await reader.run(accounts.authenticate, requests.bearer(request.headers.get("Authorization")), settings)
+
+
+SignedIn = Annotated[User, Depends(_signed_in)]
+"""Who sent the request: 401 otherwise."""
+
+
+def _having(*roles: str) -> Callable[[User], User]:
+    def checked(user: SignedIn) -> User:
+        permissions.require(user, *roles)
+        return user
+
+    return checked
+
+
+Admin = Annotated[User, Depends(_having(ADMIN))]
+Editor = Annotated[User, Depends(_having(ADMIN, USER))]
+
+
+async def raw_body(request: Request, largest: int = requests.LARGEST_BODY) -> bytes:
+    """The request's body; 413 when it has more than `largest` bytes, without reading the rest."""
+    declared = request.headers.get("Content-Length", "")
+    if declared.isdigit() and int(declared) > largest:
+        raise HTTPException(413)
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > largest:
+            raise HTTPException(413)
+    return bytes(read)
+
+
+def Body(schema: type[B]) -> Any:  # noqa: N802 - reads as FastAPI's own markers do
+    """A dependency: the request's JSON body as `schema`, by the parser that both stacks share (400)."""
+
+    async def parsed(request: Request) -> B:
+        return requests.parse(schema, await raw_body(request))
+
+    return Depends(parsed)
+
+
+def json_body(schema: type[requests.Body]) -> dict[str, Any]:
+    """`openapi_extra` of an endpoint whose body is `schema`."""
+    content = {"application/json": {"schema": schema.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _query(request: Request) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for key, value in request.query_params.multi_items():
+        first.setdefault(key, value)
+    return first
+
+
+Query = Annotated[dict[str, str], Depends(_query)]
+"""The query's parameters; of one that is repeated, the first."""
+
+
+def reply(answer: Answer, status: int = 200) -> Response:
+    """The answer as JSON."""
+    return Response(answer.model_dump_json(), status, media_type="application/json")

@@ -1,0 +1,100 @@
+"""Makes the FastAPI application: settings, router, session, routers, errors as JSON, and the scheduler."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from crossfade.router import Router
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError, OperationalError
+from starlette.exceptions import HTTPException
+
+from cronjobs import bootstrap
+from cronjobs.fastapi_app import routers
+from cronjobs.fastapi_app.edge import Parts
+from cronjobs.fastapi_app.paths import AnyPath
+from cronjobs.scheduler import gate
+from cronjobs.services.errors import ServiceError
+from cronjobs.settings import Settings
+from cronjobs.web import problems
+from cronjobs.web.problems import Problem
+from crossfade.errors import UnreachableError
+from crossfade.fastapi import install, lifespan
+
+PREFIX = "/api/v2"
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None, *, router: Router | None = None) -> FastAPI:
+    """The application on the routes that the environment asks for, or on those of `router`.
+
+    Opens no connection, except that it creates the schema of a database in memory, which nobody else could.
+    Raises SettingsError and the router's configuration errors.
+    """
+    made = bootstrap.parts("fastapi", settings, router)
+    closing = lifespan(made.router)
+
+    @asynccontextmanager
+    async def span(app: FastAPI) -> AsyncGenerator[None]:
+        async with closing(app):
+            scheduler = app.state.cronjobs.scheduler = gate.open_scheduler(made.router, made.settings, "fastapi")
+            try:
+                yield
+            finally:
+                if scheduler is not None:
+                    # It waits for the runs in flight: not on the loop that may be serving the last requests.
+                    await asyncio.to_thread(scheduler.stop)
+
+    app = FastAPI(
+        title="Cron jobs",
+        version="2",
+        lifespan=span,
+        redirect_slashes=False,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.cronjobs = Parts(made.settings, made.router)
+    for each in routers.every():
+        app.include_router(each, prefix=PREFIX)
+    _answer_errors_as_json(app)
+    install(app, made.router)
+    app.add_middleware(AnyPath)
+    return app
+
+
+def _answer_errors_as_json(app: FastAPI) -> None:
+    @app.exception_handler(ServiceError)
+    async def refused(_: Request, error: ServiceError) -> JSONResponse:
+        return _answer(problems.of(error))
+
+    @app.exception_handler(HTTPException)
+    async def bare(_: Request, error: HTTPException) -> JSONResponse:
+        return _answer(problems.of_status(error.status_code, dict(error.headers or {})))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, __: RequestValidationError) -> JSONResponse:
+        return _answer(problems.of_status(400))
+
+    @app.exception_handler(IntegrityError)
+    async def collided(_: Request, __: IntegrityError) -> JSONResponse:
+        return _answer(problems.of_collision())
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(UnreachableError)
+    async def unreachable(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s: the database failed: %s", request.method, request.url.path, error)
+        return _answer(problems.of_unreachable())
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _answer(problems.of_status(500))
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.body, problem.status, headers=problem.headers)

@@ -1,0 +1,22 @@
+"""What Flask's routing forgives, so that FastAPI forgives it too: a trailing slash, and HEAD where there is GET."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class AnyPath:
+    """Lets a path with a trailing slash, and a HEAD, be answered like the path without it, and like a GET.
+
+    The server drops the body of an answer to a HEAD by itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if len(path) > 1 and path.endswith("/"):
+                scope = scope | {"path": path[:-1], "raw_path": scope.get("raw_path", b"")[:-1]}
+            if scope["method"] == "HEAD":
+                scope = scope | {"method": "GET"}
+        await self._app(scope, receive, send)

@@ -1,0 +1,10 @@
+"""A module for each noun of the contract; each has a twin of the same name in `flask_app.blueprints`."""
+
+from fastapi import APIRouter
+
+from cronjobs.fastapi_app.routers import auth, executions, health, jobs, scheduler
+
+
+def every() -> list[APIRouter]:
+    """The routers, in the order of the contract."""
+    return [auth.router, jobs.router, executions.router, scheduler.router, health.router]

@@ -1,0 +1,25 @@
+"""Is it alive, and what does it talk to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+
+from cronjobs.fastapi_app.edge import AppSettings, Parts, Reader, parts, raw_body, reply
+from cronjobs.services import health as services
+from cronjobs.web.schemas.health import Echo, Health
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", response_model=Health)
+async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Response:
+    running = made.scheduler is not None
+    found = await reader.run(services.look, stack="fastapi", router=made.router, scheduler_running=running)
+    return reply(Health.model_validate(found), 200 if found.database.reachable else 503)
+
+
+@router.api_route("/echo", methods=["GET", "POST"], response_model=Echo)
+async def echo(request: Request, settings: AppSettings) -> Response:
+    if settings.app_env == "production":
+        raise HTTPException(404)
+    return reply(Echo.of(request.method, await raw_body(request)))

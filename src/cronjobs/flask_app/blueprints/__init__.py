@@ -1,0 +1,10 @@
+"""A module for each noun of the contract; each has a twin of the same name in `fastapi_app.routers`."""
+
+from flask import Blueprint
+
+from cronjobs.flask_app.blueprints import auth, executions, health, jobs, scheduler
+
+
+def every() -> list[Blueprint]:
+    """The blueprints, in the order of the contract."""
+    return [auth.blueprint, jobs.blueprint, executions.blueprint, scheduler.blueprint, health.blueprint]

@@ -1,0 +1,82 @@
+"""What a blueprint needs of a request: its session, its caller, its body, its query, and how to answer.
+
+The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403), the body (400), one service.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crossfade.router import Router
+from flask import Response, current_app, request
+from sqlalchemy.orm import Session
+
+from cronjobs.models import User
+from cronjobs.scheduler.gate import Ticking
+from cronjobs.services import accounts, permissions
+from cronjobs.settings import Settings
+from cronjobs.web import requests
+from cronjobs.web.requests import B
+from cronjobs.web.schemas.answers import Answer
+from crossfade.database.sessions import WriteSession, begin_write
+from crossfade.flask import SQLAlchemy
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the factory made for the app."""
+
+    settings: Settings
+    router: Router
+    db: SQLAlchemy
+    scheduler: Ticking | None
+    """None where the gate keeps it off."""
+
+
+def parts() -> Parts:
+    """The parts of the app that serves this request."""
+    made: Parts = current_app.extensions["cronjobs"]
+    return made
+
+
+def settings() -> Settings:
+    """The app's settings."""
+    return parts().settings
+
+
+def router() -> Router:
+    """The app's router, for endpoints that need units of work of their own."""
+    return parts().router
+
+
+def read() -> Session:
+    """The request's session."""
+    session: Session = parts().db.session()
+    return session
+
+
+def write() -> WriteSession:
+    """The request's session, ready to check and then write: takes SQLite's write lock now."""
+    return begin_write(read())
+
+
+def signed_in(*roles: str) -> User:
+    """Who sent the request. Raises UnauthenticatedError, or ForbiddenError unless it has one of `roles` (if any)."""
+    user = accounts.authenticate(read(), requests.bearer(request.headers.get("Authorization")), settings())
+    if roles:
+        permissions.require(user, *roles)
+    return user
+
+
+def body(schema: type[B]) -> B:
+    """The request's JSON body as `schema`. Raises InvalidError."""
+    return requests.parse(schema, request.get_data())
+
+
+def query() -> Mapping[str, str]:
+    """The query's parameters; of one that is repeated, the first."""
+    return request.args
+
+
+def reply(answer: Answer, status: int = 200) -> Response:
+    """The answer as JSON."""
+    return Response(answer.model_dump_json(), status, mimetype="application/json")

@@ -1,0 +1,46 @@
+"""The shapes of health and echo."""
+
+from typing import Any, Self
+
+import pydantic_core
+
+from cronjobs.web.schemas.answers import Answer
+
+
+class DatabaseHealth(Answer):
+    """What the stack talks to."""
+
+    mode: str
+    reachable: bool
+    revision: str | None
+
+
+class Health(Answer):
+    """Is it alive."""
+
+    status: str
+    scheduler_running: bool
+    scheduled_jobs_count: int | None
+    stack: str
+    database: DatabaseHealth
+
+
+class Echo(Answer):
+    """What was sent, for trying out webhooks."""
+
+    method: str
+    body: Any
+
+    @classmethod
+    def of(cls, method: str, raw: bytes) -> Self:
+        """The body as JSON if it is JSON, as text otherwise, nothing if there is none."""
+        return cls(method=method, body=_readable(raw))
+
+
+def _readable(raw: bytes) -> Any:
+    if not raw:
+        return None
+    try:
+        return pydantic_core.from_json(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
