@@ -1,7 +1,7 @@
 """Django's DB_ENGINE, DB_NAME, DB_USER, DB_PASSWORD, DB_HOST and DB_PORT, read as a database URL.
 
-The rules are Django's own: no host is the local socket, a host that starts with / is its directory. Django itself is not
-needed and never imported. Relative paths and drivers are left to `urls`.
+The rules are Django's own: no host is the local socket, a host that starts with / is its directory. Django itself is
+not needed and never imported. Relative paths and drivers are left to `urls`.
 """
 
 from sqlalchemy import URL

@@ -63,7 +63,9 @@ class CrossfadeError(Exception):
         # python -OO drops docstrings: the code and the facts still say what happened.
         template = " ".join(cleandoc(type(self).__doc__ or "").split())
         # A reason may be a sentence of somebody else's, and the template ends the sentence itself.
-        told = {name: str(value).rstrip(". ") if name == "reason" else value for name, value in facts.items()}
+        told = {
+            name: str(value).rstrip(". ") if name in {"reason", "advice"} else value for name, value in facts.items()
+        }
         text = template.format(**told) if template else f"{self.code}: {facts}"
         super().__init__(redaction.mask(text))
 
@@ -229,7 +231,7 @@ class LentElsewhereError(RouterError):
 
 
 class UnreachableError(CrossfadeError):
-    """Can't connect to {url} ({source}): {reason}."""
+    """Can't connect to {url}, which comes from {source}: {reason}."""
 
     code = "unreachable"
     exit_code = 3
@@ -260,13 +262,13 @@ class LoginRefusedError(UnreachableError):
 
 
 class DatabaseMissingError(UnreachableError):
-    """There is no database {database} ({source}). {advice}"""  # noqa: D415
+    """There is no database {database}; the name comes from {source}. {advice}."""
 
     code = "database-missing"
 
 
 class DatabaseUnwritableError(UnreachableError):
-    """The database {database} ({source}) can't be written: {reason}.
+    """The database {database} can't be written: {reason}; the name comes from {source}.
 
     The file and its folder must be writable for the user who runs this.
     """
@@ -275,13 +277,13 @@ class DatabaseUnwritableError(UnreachableError):
 
 
 class NotADatabaseError(UnreachableError):
-    """{database} ({source}) is not an SQLite database: {reason}."""
+    """{database} is not an SQLite database: {reason}; the name comes from {source}."""
 
     code = "not-a-database"
 
 
 class FileReplacedError(UnreachableError):
-    """The file of {database} ({source}) was deleted or replaced while it was in use.
+    """The file {database} was deleted or replaced while it was in use; the name comes from {source}.
 
     Stop the processes that use a database before its file is replaced, then try again.
     """
@@ -315,7 +317,7 @@ class RefusedError(CrossfadeError):
 
 
 class NotDisposableError(RefusedError):
-    """{url} ({source}) is not a database for tests: {reason}. Nothing was changed.
+    """{url} is not a database for tests: {reason}; it comes from {source}. Nothing was changed.
 
     Point TEST_DATABASE_URL or FASTAPI_TEST_DATABASE_URL at an empty database.
     """

@@ -4,6 +4,7 @@ It promises that what it recognises is gone; what to print is left to the caller
 """
 
 import re
+from urllib.parse import quote
 
 from sqlalchemy import URL
 from sqlalchemy.engine import make_url
@@ -40,4 +41,7 @@ def mask_url(url: URL | str) -> str:
         url = make_url(url)
     except (ArgumentError, ValueError):
         return mask(str(url))
-    return mask(url.render_as_string(hide_password=True).replace("%2F", "/"))
+    text = url.render_as_string(hide_password=True)
+    # Readable: a path is shown as the path that it is, in the name as in an option.
+    name = url.database or ""
+    return mask(text.replace(quote(name, safe=" +/"), name, 1).replace("%2F", "/"))

@@ -1,10 +1,9 @@
 """For each stack the database that it uses, and the reason.
 
-| | Flask | FastAPI |
-|---|---|---|
-| default | DATABASE_URL or DB_*, else `instance/cron_jobs.db` | the same: **shared** |
-| FASTAPI_DATABASE_URL names another | as above | that one: **separate** |
-| TESTING | TEST_DATABASE_URL, else memory of this process | FASTAPI_TEST_DATABASE_URL, else TEST_DATABASE_URL, else `instance/fastapi_test.db`: **test** |
+- by default both stacks use the database of DATABASE_URL or DB_*, else `instance/cron_jobs.db`: **shared**;
+- if FASTAPI_DATABASE_URL names another, FastAPI uses that one: **separate**;
+- under TESTING Flask uses TEST_DATABASE_URL, else memory of this process, and FastAPI uses FASTAPI_TEST_DATABASE_URL,
+  else TEST_DATABASE_URL, else `instance/fastapi_test.db`: **test**.
 
 A test never falls back to DATABASE_URL or DB_*. TEST_DATABASE_URL alone serves both stacks, as DATABASE_URL does. The
 default test file has pytest-xdist's worker in its name; a URL that somebody wrote is taken literally, because a

@@ -173,7 +173,7 @@ def _sqlite_from_text(text: str, variable: str) -> URL:
         raise DatabaseUrlError(variable=variable, url=redaction.mask_url(text), reason=reason)
     name, mark, tail = rest.removeprefix("/").partition("?")
     options = dict(parse_qsl(tail, keep_blank_values=True))
-    if not options:
+    if "=" not in tail:
         return URL.create("sqlite", database=unquote(name + mark + tail))
     known = _DRIVER_OPTIONS | _IGNORED_OPTIONS | _URI_OPTIONS | {"uri"}
     unknown = sorted(options.keys() - known)
