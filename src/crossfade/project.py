@@ -8,13 +8,24 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from crossfade.errors import ProjectError, ProjectNotFoundError
+from crossfade.routes import STACKS, Stack
 
 Part = Literal["metadata", "revisions", "flask", "fastapi", "settings", "seed", "demo", "adoption", "checks"]
+
+FRONT: Mapping[str, Stack] = {
+    "/api": "flask",
+    "/api/v2": "fastapi",
+    "/docs": "fastapi",
+    "/redoc": "fastapi",
+    "/openapi": "fastapi",
+    "/openapi.json": "fastapi",
+}
+"""Which stack answers what under the front door, unless the project says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class Project:
     """How an old schema without revisions is recognised and brought in."""
     checks: str | None = None
     """More findings for `crossfade doctor`."""
+    front: Mapping[str, Stack] = field(default_factory=lambda: FRONT)
+    """The stack behind each prefix of a path, for the front door: `front = { "/api" = "flask" }`."""
 
     @classmethod
     def find(cls, start: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> Self:
@@ -88,12 +101,14 @@ class Project:
     @classmethod
     def _made(cls, root: Path, table: dict[str, Any]) -> Self:
         file = root / "pyproject.toml"
-        known = {field.name for field in fields(cls)} - {"root"}
+        known = {one.name for one in fields(cls)} - {"root"}
         for key, value in table.items():
             if key not in known:
                 reason = f"no such key; there are {', '.join(sorted(known))}"
                 raise ProjectError(key=key, file=file, reason=reason)
-            if not isinstance(value, str) or not value.strip():
+            if key == "front":
+                _refuse_odd_front(value, file)
+            elif not isinstance(value, str) or not value.strip():
                 raise ProjectError(
                     key=key, file=file, reason=f"{value!r} is not an import path like package.module:name"
                 )
@@ -104,6 +119,16 @@ class Project:
 
     def _error(self, part: str, reason: str) -> ProjectError:
         return ProjectError(key=part, file=self.root / "pyproject.toml", reason=reason)
+
+
+def _refuse_odd_front(value: Any, file: Path) -> None:
+    if not isinstance(value, dict) or not value:
+        raise ProjectError(key="front", file=file, reason=f"{value!r} is not a table of prefixes and stacks")
+    for prefix, stack in value.items():
+        if not prefix.startswith("/") or (prefix != "/" and prefix.endswith("/")):
+            raise ProjectError(key="front", file=file, reason=f"{prefix!r} is not a prefix like /api")
+        if stack not in STACKS:
+            raise ProjectError(key="front", file=file, reason=f"{stack!r} is not a stack: write flask or fastapi")
 
 
 def _table(file: Path) -> dict[str, Any] | None:

@@ -11,15 +11,6 @@ from typing import Self
 
 from crossfade.routes import Stack
 
-DEFAULT: Mapping[str, Stack] = {
-    "/api": "flask",
-    "/api/v2": "fastapi",
-    "/docs": "fastapi",
-    "/redoc": "fastapi",
-    "/openapi": "fastapi",
-    "/openapi.json": "fastapi",
-}
-
 
 @dataclass(frozen=True)
 class Front:

@@ -1,0 +1,146 @@
+"""Both stacks behind one address, from the first process to the last: what `crossfade up` runs.
+
+Order: the stacks start and answer; the door opens; on SIGINT or SIGTERM the door closes and lets requests end, then
+the stacks are ended. A second signal doesn't wait. However this ends, no process stays. The databases are left to
+those who call this, and must be ready before.
+"""
+
+import asyncio
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from crossfade.errors import CrossfadeError, ServingError
+from crossfade.gateway.door import Door
+from crossfade.gateway.front import Front
+from crossfade.gateway.processes import Child, Say
+from crossfade.gateway.proxy import Proxy
+from crossfade.project import Project
+from crossfade.routes import STACKS, Stack
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LONGEST_PLACE = 60
+
+
+async def serve(
+    project: Project,
+    listener: socket.socket,
+    *,
+    environ: Mapping[str, str],
+    say: Say,
+    ready: Callable[[], None],
+) -> None:
+    """Serves until a signal says to stop. Raises StackFailedError if a stack can't be started.
+
+    `listener` is closed at the end. `environ` is the environment of the stacks; `say` gets each line for a person,
+    `ready` is called when all stacks answer.
+    """
+    with listener, private_folder() as folder:
+        children = {
+            stack: Child(stack, socket=folder / stack, root=project.root, environ=environ, say=say)
+            for stack in STACKS
+            if getattr(project, stack) is not None
+        }
+        if not children:
+            raise ServingError(reason="[tool.crossfade] names neither a Flask nor a FastAPI application")
+        stop = _Stop(children.values())
+        with stop.listening():
+            try:
+                await _until(stop, _come_up(children.values()))
+                if not stop.asked:
+                    ready()
+                    await _keep_open(Front.of(project.front), children, listener, stop)
+            finally:
+                await asyncio.gather(*(child.stop() for child in children.values()))
+
+
+@contextmanager
+def private_folder() -> Generator[Path]:
+    """A folder that only this user can enter, with a path short enough for the sockets in it; gone at the end."""
+    # TMPDIR may be deep, and the kernel allows a socket's path 107 bytes.
+    place = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(prefix="crossfade-", dir=place if len(place) < _LONGEST_PLACE else "/tmp") as name:  # noqa: S108  the folder in it is private
+        yield Path(name)
+
+
+class _Stop:
+    """The wish to stop, as signals bring it. The second one kills."""
+
+    def __init__(self, children: Iterable[Child]) -> None:
+        self._children = children
+        self._event = asyncio.Event()
+        self.door: Door | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._heard)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _heard(self) -> None:
+        if self.asked:
+            for child in self._children:
+                child.kill()
+        self._event.set()
+        if self.door is not None:
+            self.door.close()
+
+
+async def _come_up(children: Iterable[Child]) -> None:
+    async def one(child: Child) -> None:
+        await child.start()
+        await child.answering()
+
+    await _first_error(one(child) for child in children)
+
+
+async def _keep_open(front: Front, children: Mapping[Stack, Child], listener: socket.socket, stop: _Stop) -> None:
+    sockets = {stack: child.socket for stack, child in children.items()}
+    async with Proxy(front, sockets) as proxy:
+        stop.door = Door(proxy)
+        watching = asyncio.gather(*(child.watch() for child in children.values()))
+        try:
+            await stop.door.serve(sockets=[listener])
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+
+async def _until(stop: _Stop, work: Coroutine[None, None, None]) -> None:
+    """Does the work, or leaves it where it is when a signal comes."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.wait({working, stopping})
+    if not working.cancelled():
+        working.result()
+
+
+async def _first_error(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Does everything at once. The first error ends the rest and is raised as it is, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except* CrossfadeError as errors:
+        first = errors.exceptions[0]
+        raise first from None
