@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from crossfade.router import Router
 
+from cronjobs.seeds import seed
 from cronjobs.settings import Settings, load
 from crossfade import revisions
-from crossfade.project import Project
 from crossfade.routes import Stack
 
 
@@ -23,8 +23,7 @@ def parts(stack: Stack, settings: Settings | None, router: Router | None) -> Beg
     settings = settings or (load() if router is None else _settings_of(router))
     router = router or Router(settings, name=f"{stack}:web")
     if router.route(stack).in_memory:
-        # It lives in this process alone: no `crossfade init` could have created it.
-        revisions.initialise(router, Project.find(settings.root), stacks=(stack,))
+        _create(router, stack)
     return Beginning(settings, router)
 
 
@@ -34,3 +33,12 @@ def _settings_of(router: Router) -> Settings:
             "the router was made with the router's own settings: give create_app cronjobs.settings.Settings"
         )
     return router.settings
+
+
+def _create(router: Router, stack: Stack) -> None:
+    """The schema of a database in memory: it lives in this process alone, where no `crossfade init` could reach it."""
+    with router.session(stack) as session:
+        connection = session.connection()
+        if revisions.current(connection) is None:
+            revisions.Revisions("cronjobs.revisions").upgrade(connection)
+            seed(session)

@@ -1,10 +1,16 @@
 """One client for two stacks: paths without the stack's prefix in, status and JSON out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
+
+from fastapi.testclient import TestClient
+
+from cronjobs.fastapi_app import create_app
+from crossfade.router import Router
 
 UNSENT: Any = object()
 
@@ -80,17 +86,6 @@ class Api:
         return self.request("DELETE", path, token=token)
 
 
-class FlaskSender:
-    """Sends to a Flask application in this process."""
-
-    def __init__(self, app: Any) -> None:
-        self._client = app.test_client()
-
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        response = self._client.open(path, method=method, headers=dict(headers), data=body)
-        return Answer(response.status_code, response.headers, response.get_data())
-
-
 class FastApiSender:
     """Sends to a FastAPI application in this process; `client` is a Starlette TestClient."""
 
@@ -100,3 +95,11 @@ class FastApiSender:
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         response = self._client.request(method, path, headers=dict(headers), content=body, follow_redirects=False)
         return Answer(response.status_code, response.headers, response.content)
+
+
+@contextmanager
+def fastapi_sender(router: Router) -> Generator[Sender]:
+    """The FastAPI stack on a router, in this process, its lifespan running."""
+    # A deliberate failure of a test is to be answered as 500, as a server would.
+    with TestClient(create_app(router=router), raise_server_exceptions=False) as client:
+        yield FastApiSender(client)

@@ -1,0 +1,90 @@
+"""A world to test in: an isolated database with people in it, put back after each test."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from cronjobs.models import PicTeam, User, metadata
+from cronjobs.models.users import ADMIN, USER, VIEWER
+from cronjobs.services import tokens
+from cronjobs.settings import Settings
+from crossfade import clock, revisions
+from crossfade.project import Project
+from crossfade.router import Router
+from crossfade.testing.restore import Snapshot, take
+
+PASSWORD = "correct horse"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who can sign in, and has."""
+
+    id: str
+    username: str
+    email: str
+    role: str
+    token: str
+    password: str = PASSWORD
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with the four people and one team, and the way back to that."""
+
+    settings: Settings
+    router: Router
+    people: dict[str, Person]
+    snapshot: Snapshot
+
+    def restore(self) -> None:
+        """Makes everything as it was at the beginning."""
+        self.snapshot.restore()
+
+
+@contextmanager
+def world(url: URL | str, root: Path) -> Generator[World]:
+    """A world in the empty database at `url`; `root` is the project whose revisions make its schema."""
+    given = url if isinstance(url, str) else url.render_as_string(hide_password=False)
+    environ = {
+        "TESTING": "true",
+        "TEST_DATABASE_URL": given,
+        "WEBHOOK_ALLOW_PRIVATE": "true",
+        # Whatever else is set, a test fires nothing.
+        "SCHEDULER_ENABLED": "true",
+    }
+    settings = Settings.load(root=root, environ=environ)
+    router = Router(settings, name="tests")
+    try:
+        revisions.initialise(router.routes, Project.find(root))
+        people = _people(router, settings)
+        yield World(settings, router, people, take(router.engine("flask"), metadata))
+    finally:
+        router.dispose()
+
+
+def _people(router: Router, settings: Settings) -> dict[str, Person]:
+    with router.session("flask") as session:
+        session.add(PicTeam(slug="platform", name="Platform", slack_handle="@platform"))
+        users = [_user(name, role) for name, role in _ROLES.items()]
+        session.add_all(users)
+        session.flush()
+        now = clock.now()
+        return {
+            user.username: Person(
+                user.id, user.username, user.email, user.role, tokens.issue(user, settings, "access", at=now)
+            )
+            for user in users
+        }
+
+
+_ROLES = {"admin": ADMIN, "editor": USER, "other": USER, "viewer": VIEWER}
+
+
+def _user(name: str, role: str) -> User:
+    user = User(username=name, email=f"{name}@cronjobs.test", role=role)
+    user.set_password(PASSWORD)
+    return user
