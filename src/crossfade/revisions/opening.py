@@ -1,0 +1,122 @@
+"""Opens the databases that `init` works on: makes what isn't there, reads what isn't ours yet without a trace.
+
+An engine of the router switches an SQLite file to write-ahead logging when it connects; a file that may belong to
+somebody else is looked at through a connection that can't write. What is done with a connection is left to
+`installation`.
+"""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from crossfade.database import faults, files
+from crossfade.database.engines import Engines
+from crossfade.errors import DatabaseMissingError, DatabaseUnwritableError
+from crossfade.routes import Route
+
+_MAINTENANCE = ("postgres", "template1")
+_EXISTS = frozenset({"42P04", "23505"})  # duplicate_database, and the index behind it if two create it at once
+
+
+def make_place(route: Route, engines: Engines) -> bool:
+    """Sees to it that there is a file or a server's database, and returns whether it wasn't there before.
+
+    Raises the errors of `database.faults`; DatabaseMissingError if the server doesn't let the user create one.
+    """
+    if route.url.drivername == "sqlite":
+        return files.create(route)
+    try:
+        engines.sync_engine(route).connect().close()
+    except DatabaseMissingError:
+        return _create_on_server(route, engines)
+    return False
+
+
+@contextmanager
+def reading(route: Route, engines: Engines) -> Generator[Connection]:
+    """A connection that only reads. An SQLite file isn't changed by it, not even its journal mode."""
+    engine = engines.sync_engine(route) if route.path is None else _reading_engine(route, route.path)
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        yield connection
+
+
+def copy_beside(route: Route, when: str) -> Path | None:
+    """Copies an SQLite file to one beside it, complete and consistent; None for servers.
+
+    The caller holds the write lock, so the copy is what the file was before the caller's transaction.
+    """
+    if route.path is None:
+        return None
+    target = route.path.with_name(f"{route.path.stem}.before-adoption-{when}{route.path.suffix}")
+    try:
+        # Exclusive: nothing is overwritten. And as private as the original: it holds password hashes.
+        target.open("xb").close()
+        target.chmod(route.path.stat().st_mode & 0o777)
+        with closing(_read_only(route.path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except FileExistsError:
+        raise _copy_failed(route, target, "there is such a file already") from None
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            target.unlink()
+        raise _copy_failed(route, target, str(error)) from error
+    return target
+
+
+def _copy_failed(route: Route, target: Path, reason: str) -> DatabaseUnwritableError:
+    return DatabaseUnwritableError(
+        database=route.path, source=route.source, reason=f"its copy {target.name} can't be made, {reason}"
+    )
+
+
+def _reading_engine(route: Route, path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        if not path.exists():
+            raise faults.missing_file(route)
+        connection = None
+        try:
+            connection = _read_only(path)
+            # SQLite looks into a file when it is first asked something.
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise faults.while_connecting(error, route) from error
+        return connection
+
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
+
+
+def _create_on_server(route: Route, engines: Engines) -> bool:
+    name = route.url.database
+    for maintenance in _MAINTENANCE:
+        # Never under test rules: the server's own database isn't one for tests, and nothing is written in it.
+        other = replace(route, url=route.url.set(database=maintenance), mode="shared")
+        try:
+            with engines.sync_engine(other).connect() as connection:
+                quoted = connection.dialect.identifier_preparer.quote_identifier(str(name))
+                connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {quoted}"))
+        except DatabaseMissingError:
+            continue
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if state in _EXISTS:
+                return False
+            advice = f"The server refused to create it: {error.orig}. Create it with a user who may: createdb {name}."
+            raise DatabaseMissingError(database=name, source=route.source, advice=advice) from error
+        return True
+    advice = f"It can't be created, there is no database postgres to ask in. Create it: createdb {name}."
+    raise DatabaseMissingError(database=name, source=route.source, advice=advice)
