@@ -59,15 +59,13 @@ class CrossfadeError(Exception):
 
     def __init__(self, **facts: Any) -> None:
         """The docstring of the class, with `facts` for its names."""
-        self.facts = facts
+        # Only what is filled in can hold a secret; a template may show how a password is written.
+        self.facts = {name: redaction.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        # A reason may be a sentence of somebody else's, and the template ends the sentence itself.
+        said = {name: str(self.facts[name]).rstrip(". ") for name in ("reason", "advice") if name in facts}
         # python -OO drops docstrings: the code and the facts still say what happened.
         template = " ".join(cleandoc(type(self).__doc__ or "").split())
-        # A reason may be a sentence of somebody else's, and the template ends the sentence itself.
-        told = {
-            name: str(value).rstrip(". ") if name in {"reason", "advice"} else value for name, value in facts.items()
-        }
-        text = template.format(**told) if template else f"{self.code}: {facts}"
-        super().__init__(redaction.mask(text))
+        super().__init__(template.format(**(self.facts | said)) if template else f"{self.code}: {self.facts}")
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:

@@ -100,7 +100,7 @@ def in_memory(url: URL) -> bool:
     """Whether a URL means an SQLite database in memory, private or shared within the process."""
     if url.get_backend_name() != "sqlite":
         return False
-    shared = url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb"
+    shared = url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb" or url.database == "file::memory:"
     return shared or private_memory(url)
 
 
