@@ -2,7 +2,7 @@
 
 from crossfade.revisions.adoption import Adoption
 from crossfade.revisions.drift import drift
-from crossfade.revisions.installation import Action, Report, check, initialise
+from crossfade.revisions.installation import Action, Report, check, grouped, initialise
 from crossfade.revisions.steps import Revisions, Step, current
 
-__all__ = ["Action", "Adoption", "Report", "Revisions", "Step", "check", "current", "drift", "initialise"]
+__all__ = ["Action", "Adoption", "Report", "Revisions", "Step", "check", "current", "drift", "grouped", "initialise"]
