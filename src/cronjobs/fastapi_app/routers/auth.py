@@ -1,0 +1,166 @@
+"""Signing in, users, and their preferences."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from cronjobs.fastapi_app.edge import (
+    Admin,
+    AppSettings,
+    Body,
+    Reader,
+    SignedIn,
+    Writer,
+    json_body,
+    raw_body,
+    reply,
+)
+from cronjobs.models import User
+from cronjobs.services import accounts, permissions, preferences, tokens
+from cronjobs.web import requests
+from cronjobs.web.schemas.accounts import (
+    ColumnChoices,
+    LoggedIn,
+    LoggedOut,
+    NotificationChoices,
+    NotificationPreferencesShown,
+    OneUser,
+    Refreshed,
+    Register,
+    SignIn,
+    SignInForm,
+    UiPreferencesShown,
+    Update,
+    UserCreated,
+    UserDeleted,
+    UserList,
+    UserObject,
+    UserUpdated,
+    Verified,
+)
+
+router = APIRouter(tags=["auth"])
+
+
+async def _oneself(user_id: str, caller: SignedIn) -> User:
+    permissions.require_self(caller, user_id)
+    return caller
+
+
+def _bearer(request: Request) -> str:
+    return requests.bearer(request.headers.get("Authorization"))
+
+
+async def _form(request: Request) -> SignInForm:
+    return requests.parse_form(SignInForm, await raw_body(request))
+
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": SignInForm.model_json_schema()}},
+    }
+}
+
+Oneself = Annotated[User, Depends(_oneself)]
+"""The caller, who is an admin or the user in the path."""
+Bearer = Annotated[str, Depends(_bearer)]
+
+
+@router.post("/auth/login", response_model=LoggedIn, openapi_extra=json_body(SignIn))
+async def login(given: Annotated[SignIn, Body(SignIn)], settings: AppSettings, reader: Reader) -> Response:
+    found = await reader.run(accounts.login, identifier=given.identifier, password=given.password, settings=settings)
+    return reply(LoggedIn.of(found))
+
+
+@router.post("/auth/login/form", response_model=LoggedIn, openapi_extra=_FORM)
+async def login_form(given: Annotated[SignInForm, Depends(_form)], settings: AppSettings, reader: Reader) -> Response:
+    found = await reader.run(accounts.login, identifier=given.username, password=given.password, settings=settings)
+    return reply(LoggedIn.of(found))
+
+
+@router.post("/auth/refresh", response_model=Refreshed)
+async def refresh(bearer: Bearer, settings: AppSettings, reader: Reader) -> Response:
+    token = await reader.run(accounts.refresh, bearer, settings)
+    return reply(Refreshed(access_token=token, expires_in=tokens.lifetime(settings, "access")))
+
+
+@router.post("/auth/logout", response_model=LoggedOut)
+async def logout(_: SignedIn, bearer: Bearer, settings: AppSettings, writer: Writer) -> Response:
+    await writer.run(accounts.logout, bearer, settings)
+    return reply(LoggedOut())
+
+
+@router.get("/auth/verify", response_model=Verified)
+async def verify(caller: SignedIn) -> Response:
+    return reply(Verified.of(caller))
+
+
+@router.get("/auth/me", response_model=UserObject)
+async def me(caller: SignedIn) -> Response:
+    return reply(UserObject.model_validate(caller))
+
+
+@router.post("/auth/register", status_code=201, response_model=UserCreated, openapi_extra=json_body(Register))
+async def register(_: Admin, given: Annotated[Register, Body(Register)], reader: Reader) -> Response:
+    user = await reader.run(accounts.register, given.user())
+    return reply(UserCreated.of(user), 201)
+
+
+@router.get("/auth/users", response_model=UserList)
+async def users(_: Admin, reader: Reader) -> Response:
+    found = await reader.run(accounts.users)
+    return reply(UserList.of(found))
+
+
+@router.get("/auth/users/{user_id}", response_model=OneUser)
+async def user(user_id: str, _: Oneself, reader: Reader) -> Response:
+    found = await reader.run(accounts.user, user_id)
+    return reply(OneUser.of(found))
+
+
+@router.put("/auth/users/{user_id}", response_model=UserUpdated, openapi_extra=json_body(Update))
+async def change(user_id: str, caller: Oneself, given: Annotated[Update, Body(Update)], reader: Reader) -> Response:
+    changes = given.changes()
+    changed = await reader.run(accounts.change, user_id, changes, caller=caller)
+    return reply(UserUpdated.of(changed, changes))
+
+
+@router.delete("/auth/users/{user_id}", response_model=UserDeleted)
+async def remove(user_id: str, caller: Admin, writer: Writer) -> Response:
+    removed = await writer.run(accounts.remove, user_id, caller=caller)
+    return reply(UserDeleted.of(removed))
+
+
+@router.get("/auth/users/{user_id}/preferences", response_model=NotificationPreferencesShown)
+async def notification_preferences(user_id: str, _: Oneself, reader: Reader) -> Response:
+    found = await reader.run(preferences.notifications, user_id)
+    return reply(NotificationPreferencesShown.read(found))
+
+
+@router.put(
+    "/auth/users/{user_id}/preferences",
+    response_model=NotificationPreferencesShown,
+    openapi_extra=json_body(NotificationChoices),
+)
+async def change_notification_preferences(
+    user_id: str, _: Oneself, given: Annotated[NotificationChoices, Body(NotificationChoices)], writer: Writer
+) -> Response:
+    changed = await writer.run(preferences.change_notifications, user_id, given.changes())
+    return reply(NotificationPreferencesShown.changed(changed))
+
+
+@router.get("/auth/users/{user_id}/ui-preferences", response_model=UiPreferencesShown)
+async def ui_preferences(user_id: str, _: Oneself, reader: Reader) -> Response:
+    shown = await reader.run(preferences.columns, user_id)
+    return reply(UiPreferencesShown.of(shown))
+
+
+@router.put(
+    "/auth/users/{user_id}/ui-preferences", response_model=UiPreferencesShown, openapi_extra=json_body(ColumnChoices)
+)
+async def change_ui_preferences(
+    user_id: str, _: Oneself, given: Annotated[ColumnChoices, Body(ColumnChoices)], writer: Writer
+) -> Response:
+    shown = await writer.run(preferences.set_columns, user_id, given.jobs_table_columns)
+    return reply(UiPreferencesShown.of(shown))
