@@ -193,8 +193,9 @@ class Engines:
         except Exception as error:  # drivers raise their own errors, the system's and a time-out's
             raise faults.while_connecting(error, route) from error
         try:
-            dialects.set_up(connection, route)
+            # First the look, then the set-up: WAL is a change to the file.
             self._vet(connection, route)
+            dialects.set_up(connection, route)
         except BaseException as error:
             dialect.do_close(connection)
             if isinstance(error, CrossfadeError) or not isinstance(error, Exception):
