@@ -1,6 +1,7 @@
 """How a request body becomes a value: one parser for both stacks, so that both refuse alike."""
 
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +11,7 @@ from cronjobs.web import problems
 
 LARGEST_BODY = 1024 * 1024
 """Bytes: no JSON request of the contract comes near."""
+_MOST_FIELDS = 100
 
 
 class Body(BaseModel):
@@ -29,6 +31,22 @@ def parse(schema: type[B], raw: bytes) -> B:
         raise errors.InvalidError("The body is not valid JSON.", error="Invalid JSON") from error
     if not isinstance(value, dict):
         raise errors.InvalidError("The body must be a JSON object.", error="Invalid JSON")
+    return _validated(schema, value)
+
+
+def parse_form(schema: type[B], raw: bytes) -> B:
+    """The body of an HTML form (application/x-www-form-urlencoded) as `schema`. Raises InvalidError as `parse` does."""
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise errors.InvalidError("The body is not a valid form.", error="Invalid form") from error
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise errors.InvalidError("The form names a field twice.", error="Invalid form")
+    return _validated(schema, value)
+
+
+def _validated(schema: type[B], value: dict[str, Any]) -> B:
     _refuse_nul(value)
     try:
         return schema.model_validate(value)
@@ -48,6 +66,8 @@ def _refuse_nul(value: Any) -> None:
         case list():
             for item in value:
                 _refuse_nul(item)
+        case _:
+            pass
 
 
 def bearer(header: str | None) -> str:
