@@ -29,32 +29,32 @@ async def serve(
     project: Project,
     listener: socket.socket,
     *,
+    folder: Path,
     environ: Mapping[str, str],
     say: Say,
     ready: Callable[[], None],
 ) -> None:
     """Serves until a signal says to stop. Raises StackFailedError if a stack can't be started.
 
-    `listener` is closed at the end. `environ` is the environment of the stacks; `say` gets each line for a person,
-    `ready` is called when all stacks answer.
+    `listener` is closed at the end; `folder` (see `private_folder`) gets the sockets of the stacks, `environ` is their
+    environment; `say` gets each line for a person, `ready` is called when all stacks answer.
     """
-    with listener, private_folder() as folder:
-        children = {
-            stack: Child(stack, socket=folder / stack, root=project.root, environ=environ, say=say)
-            for stack in STACKS
-            if getattr(project, stack) is not None
-        }
-        if not children:
-            raise ServingError(reason="[tool.crossfade] names neither a Flask nor a FastAPI application")
-        stop = _Stop(children.values())
-        with stop.listening():
-            try:
-                await _until(stop, _come_up(children.values()))
-                if not stop.asked:
-                    ready()
-                    await _keep_open(Front.of(project.front), children, listener, stop)
-            finally:
-                await asyncio.gather(*(child.stop() for child in children.values()))
+    children = {
+        stack: Child(stack, socket=folder / stack, root=project.root, environ=environ, say=say)
+        for stack in STACKS
+        if getattr(project, stack) is not None
+    }
+    if not children:
+        raise ServingError(reason="[tool.crossfade] names neither a Flask nor a FastAPI application")
+    stop = _Stop(children.values())
+    with stop.listening():
+        try:
+            await _until(stop, _come_up(children.values()))
+            if not stop.asked:
+                ready()
+                await _keep_open(Front.of(project.front), children, listener, stop)
+        finally:
+            await asyncio.gather(*(child.stop() for child in children.values()))
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""`crossfade routes`: for each stack the database that it uses, who said so, and whether it is there."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from crossfade.database import probe
+from crossfade.errors import CrossfadeError, UnreachableError
+from crossfade.project import Project
+from crossfade.revisions import current
+from crossfade.router import Router
+from crossfade.routes import STACKS, Mode, Route, Stack
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be seen of a route."""
+
+    stack: Stack
+    mode: Mode
+    url: str
+    """Its password masked."""
+    source: str
+    reachable: bool
+    reason: str | None
+    """Why not."""
+    revision: str | None
+    """None for a database without one, and for one in memory: that is another in each process."""
+
+
+def routes(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show for each stack its mode, its database, who said so, whether it can be reached, and its revision.
+
+    A database that can't be reached is shown as such and doesn't change the exit code: this command tells what is,
+    `crossfade doctor` judges it. Nothing is created or changed.
+    """
+    project = Project.find()
+    router = Router(project.load("settings").load(root=project.root), name="crossfade:routes")
+    try:
+        sights = [_look(router, router.route(stack)) for stack in STACKS]
+    finally:
+        router.dispose()
+    if as_json:
+        print(json.dumps({"routes": [asdict(sight) for sight in sights]}, indent=2))
+    else:
+        _show(sights)
+
+
+def _look(router: Router, route: Route) -> Sight:
+    engine = router.engine(route.stack)
+    found = probe.reachable(engine)
+    error, revision = found.error, None
+    if found:
+        try:
+            with engine.connect() as connection:
+                revision = current(connection)
+        except CrossfadeError as failure:
+            error = failure
+        except SQLAlchemyError as failure:
+            error = UnreachableError(url=route.masked, source=route.source, reason=str(failure))
+    return Sight(
+        stack=route.stack,
+        mode=route.mode,
+        url=route.masked,
+        source=route.source,
+        reachable=error is None,
+        reason=None if error is None else str(error),
+        revision=revision,
+    )
+
+
+def _show(sights: list[Sight]) -> None:
+    # Columns of our own: a table that fits the terminal would cut URLs, and then nobody can copy them.
+    rows = [("stack", "mode", "database", "said by", "reachable", "revision")]
+    for sight in sights:
+        answer = "yes" if sight.reachable else "no"
+        rows.append((sight.stack, sight.mode, sight.url, sight.source, answer, sight.revision or "-"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    for reason in dict.fromkeys(sight.reason for sight in sights if sight.reason):
+        print(reason)
