@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -155,16 +155,19 @@ class Engines:
                 # The pool drops the connection and opens another one, on the file that is there now.
                 raise DisconnectionError("the database file was replaced")
 
+        def commit(connection: Connection) -> None:
+            # SQLite would report success, and the rows be in a file that has no name any more.
+            if faults.inode(made.route) != _opened(connection):
+                raise faults.replaced_file(made.route)
+
         def explain(context: ExceptionContext) -> CrossfadeError | None:
-            connection = context.connection
-            usable = connection is not None and not connection.closed and not connection.invalidated
-            opened = connection.info.get(_INODE) if connection is not None and usable else None
-            return faults.while_using(context.original_exception, made.route, opened)
+            return faults.while_using(context.original_exception, made.route, _opened(context.connection))
 
         event.listen(made.engine, "do_connect", connect)
         event.listen(made.engine, "handle_error", explain)
         if made.route.path is not None:
             event.listen(made.engine, "checkout", check_out)
+            event.listen(made.engine, "commit", commit)
         return made
 
     def _connect(
@@ -259,6 +262,14 @@ def caller() -> str:
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return "an unknown place"
+
+
+def _opened(connection: Connection | None) -> faults.Inode | None:
+    """The file that a connection has open; None if it isn't on a file, or not open any more."""
+    if connection is None or connection.closed or connection.invalidated:
+        return None
+    opened: faults.Inode | None = connection.info.get(_INODE)
+    return opened
 
 
 def _identity(route: Route) -> str:

@@ -65,7 +65,7 @@ def while_using(error: BaseException, route: Route, opened: Inode | None) -> Cro
     if route.path is None or not any(word in text for word in ("readonly", "disk i/o", "unable to open")):
         return None
     if opened is not None and inode(route) != opened:
-        return FileReplacedError(database=route.path, source=route.source)
+        return replaced_file(route)
     if "disk i/o" in text:
         return None
     return DatabaseUnwritableError(database=route.path, source=route.source, reason=str(error))
@@ -75,6 +75,11 @@ def missing_file(route: Route) -> DatabaseMissingError:
     """The error for an SQLite file that isn't there."""
     advice = "Run `crossfade init` to create it, or correct the path."
     return DatabaseMissingError(database=route.path, source=route.source, advice=advice)
+
+
+def replaced_file(route: Route) -> FileReplacedError:
+    """The error for an SQLite file that isn't the one that was opened."""
+    return FileReplacedError(database=route.path, source=route.source)
 
 
 def _sqlite(error: BaseException, route: Route) -> CrossfadeError:
