@@ -1,0 +1,136 @@
+"""The processes that tick, as the database knows them, and the state of the scheduler as a whole.
+
+A node's row is a sign of life for people: whose a run is, is decided by claims and leases, never by a heartbeat.
+"""
+
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
+from cronjobs.models.base import new_id
+from cronjobs.models.executions import RUNNING
+from cronjobs.models.scheduling import BOTH
+from cronjobs.services import runs
+from cronjobs.settings import Settings
+from crossfade import clock
+from crossfade.database.sessions import WriteSession
+from crossfade.routes import Stack
+
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""How long a node that died stays in the list."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """This process, as a node."""
+
+    stack: Stack
+    id: str = field(default_factory=new_id)
+    host: str = field(default_factory=socket.gethostname)
+    process: int = field(default_factory=os.getpid)
+
+    @property
+    def name(self) -> str:
+        """What its claims are signed with: no other process ever has the same."""
+        return f"{self.stack}:{self.host}:{self.process}:{self.id[:8]}"
+
+
+@dataclass(frozen=True)
+class NodeSeen:
+    """A node, as others see it."""
+
+    stack: str
+    host: str
+    process: int
+    heartbeat: datetime
+    """Aware, in UTC."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `GET scheduler/status` says."""
+
+    owner: str
+    """flask, fastapi, both or off."""
+    nodes: list[NodeSeen]
+    """The one that showed life last comes first."""
+    counts: dict[str, int]
+    """active_jobs, scheduled_jobs (they have a next run), due_jobs, running_executions."""
+    last_pass: dict[str, Any] | None
+    """Of the node that showed life last: at, claimed, reaped, replanned."""
+
+
+def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None = None) -> None:
+    """Says that `node` is alive, and forgets nodes that have not been for an hour."""
+    now = clock.naive_utc()
+    written = None if last_pass is None else json.dumps(last_pass)
+    beaten = session.execute(
+        update(SchedulerNode)
+        .where(SchedulerNode.id == node.id)
+        .values(heartbeat_at=now, last_pass=written)
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", beaten).rowcount == 0:
+        session.add(
+            SchedulerNode(
+                id=node.id,
+                stack=node.stack,
+                host=node.host,
+                process=node.process,
+                started_at=now,
+                heartbeat_at=now,
+                last_pass=written,
+            )
+        )
+    session.execute(delete(SchedulerNode).where(SchedulerNode.heartbeat_at < now - FORGOTTEN_AFTER))
+
+
+def leave(session: WriteSession, node: Node) -> None:
+    """Takes `node` off the list: it was stopped in order."""
+    session.execute(delete(SchedulerNode).where(SchedulerNode.id == node.id))
+
+
+def status(session: Session) -> Status:
+    """Who ticks, who may, and how much there is to do."""
+    found = session.scalars(select(SchedulerNode).order_by(SchedulerNode.heartbeat_at.desc())).all()
+    return Status(
+        owner=session.scalar(select(SchedulerControl.owner)) or BOTH,
+        nodes=[NodeSeen(each.stack, each.host, each.process, clock.utc(each.heartbeat_at)) for each in found],
+        counts=_counts(session),
+        last_pass=next((json.loads(each.last_pass) for each in found if each.last_pass), None),
+    )
+
+
+def resync(session: WriteSession, settings: Settings) -> Status:
+    """Plans every job that was changed by code that doesn't plan, then says how things are."""
+    while runs.replan(session, zone=settings.zone) == runs.REPLANNED_AT_ONCE:
+        continue
+    return status(session)
+
+
+def _counts(session: Session) -> dict[str, int]:
+    active, scheduled, due = (
+        session.execute(
+            select(
+                func.count(),
+                func.count(Job.next_run_at),
+                func.count().filter(Job.next_run_at <= clock.naive_utc()),
+            ).where(Job.is_active.is_(True))
+        )
+        .one()
+        .tuple()
+    )
+    running = session.scalar(select(func.count()).select_from(JobExecution).where(JobExecution.status == RUNNING))
+    return {
+        "active_jobs": active,
+        "scheduled_jobs": scheduled,
+        "due_jobs": due,
+        "running_executions": running or 0,
+    }
