@@ -192,6 +192,9 @@ class Engines:
             statement_timeout=self._statement_timeout,
         )
         try:
+            if dialect.driver == "aiosqlite":
+                # If this fails, aiosqlite's own attempt would leave a thread that answers a loop which may be closed.
+                sqlite3.connect(*arguments, **options).close()
             connection = dialect.connect(*arguments, **options)
         except Exception as error:  # drivers raise their own errors, the system's and a time-out's
             raise faults.while_connecting(error, route) from error
