@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from crossfade.router import Router
 from fastapi import Depends, Request, Response
 from fastapi.security import OAuth2PasswordBearer
 from starlette.exceptions import HTTPException
@@ -21,7 +20,8 @@ from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
 from cronjobs.web.schemas.answers import Answer
-from crossfade.fastapi import Reader, Writer
+from crossfade.fastapi import Reader, Reading, Writer
+from crossfade.router import Router
 
 __all__ = [
     "Admin",
@@ -29,6 +29,7 @@ __all__ = [
     "AppSettings",
     "Body",
     "Editor",
+    "OptionalBody",
     "Parts",
     "Query",
     "Reader",
@@ -36,6 +37,7 @@ __all__ = [
     "Writer",
     "json_body",
     "parts",
+    "release",
     "reply",
 ]
 
@@ -114,6 +116,24 @@ def Body(schema: type[B]) -> Any:  # noqa: N802 - reads as FastAPI's own markers
         return requests.parse(schema, await raw_body(request))
 
     return Depends(parsed)
+
+
+def OptionalBody(schema: type[B]) -> Any:  # noqa: N802 - as Body
+    """As `Body`; no body at all is an empty object."""
+
+    async def parsed(request: Request) -> B:
+        return requests.parse(schema, await raw_body(request) or b"{}")
+
+    return Depends(parsed)
+
+
+async def release(reader: Reading, router: Router) -> None:
+    """Ends the request's transaction before a slow call, in which no connection is held; what was read stays readable.
+
+    For endpoints that go on with units of work of their own.
+    """
+    if router.lent("fastapi") is None:
+        await reader.session.commit()
 
 
 def json_body(schema: type[requests.Body]) -> dict[str, Any]:

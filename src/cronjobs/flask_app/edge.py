@@ -6,7 +6,6 @@ The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403),
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crossfade.router import Router
 from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 
@@ -19,6 +18,7 @@ from cronjobs.web.requests import B
 from cronjobs.web.schemas.answers import Answer
 from crossfade.database.sessions import WriteSession, begin_write
 from crossfade.flask import SQLAlchemy
+from crossfade.router import Router
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ def write() -> WriteSession:
     return begin_write(read())
 
 
+def release() -> None:
+    """Ends the request's transaction before a slow call, in which no connection is held; what was read stays readable.
+
+    For endpoints that go on with units of work of their own.
+    """
+    if router().lent("flask") is None:
+        read().commit()
+
+
 def signed_in(*roles: str) -> User:
     """Who sent the request. Raises UnauthenticatedError, or ForbiddenError unless it has one of `roles` (if any)."""
     user = accounts.authenticate(read(), requests.bearer(request.headers.get("Authorization")), settings())
@@ -70,6 +79,11 @@ def signed_in(*roles: str) -> User:
 def body(schema: type[B]) -> B:
     """The request's JSON body as `schema`. Raises InvalidError."""
     return requests.parse(schema, request.get_data())
+
+
+def optional_body(schema: type[B]) -> B:
+    """As `body`; no body at all is an empty object."""
+    return requests.parse(schema, request.get_data() or b"{}")
 
 
 def query() -> Mapping[str, str]:

@@ -1,0 +1,133 @@
+"""Jobs, running them by hand, and the tools for cron expressions and targets."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from cronjobs.fastapi_app.edge import (
+    AppRouter,
+    AppSettings,
+    Body,
+    Editor,
+    OptionalBody,
+    Query,
+    Reader,
+    SignedIn,
+    Writer,
+    json_body,
+    release,
+    reply,
+)
+from cronjobs.scheduler import runner
+from cronjobs.services import calls, jobs, previews, triggers
+from cronjobs.web import queries
+from cronjobs.web.schemas.jobs import (
+    AnsweredTrial,
+    CronPreview,
+    CronPreviewRequest,
+    CronRefusal,
+    CronText,
+    CronVerdict,
+    DeletedJob,
+    FailedTrial,
+    JobFields,
+    JobList,
+    JobPage,
+    OneJob,
+    RunOverrides,
+    SavedJob,
+    TrialRequest,
+    TriggeredRun,
+    cron_verdict,
+    trial_answer,
+)
+from crossfade.fastapi import Writing
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get("/jobs", response_model=JobPage | JobList)
+async def listed(_: SignedIn, query: Query, settings: AppSettings, reader: Reader) -> Response:
+    wanted, page = queries.jobs(query)
+    if page is None:
+        return reply(JobList.of(await reader.run(jobs.listed, wanted, settings)))
+    return reply(JobPage.of(await reader.run(jobs.page, wanted, page, settings)))
+
+
+@router.post("/jobs", status_code=201, response_model=SavedJob, openapi_extra=json_body(JobFields))
+async def create(
+    caller: Editor, given: Annotated[JobFields, Body(JobFields)], settings: AppSettings, writer: Writer
+) -> Response:
+    job = await writer.run(jobs.create, caller, given.draft(), settings)
+    return reply(SavedJob.created(job), 201)
+
+
+@router.post("/jobs/validate-cron", response_model=CronRefusal | CronVerdict, openapi_extra=json_body(CronText))
+async def validate_cron(_: SignedIn, given: Annotated[CronText, Body(CronText)], settings: AppSettings) -> Response:
+    return reply(cron_verdict(previews.verdict(given.written, given.cron_dialect, settings)))
+
+
+@router.post("/jobs/cron-preview", response_model=CronPreview, openapi_extra=json_body(CronPreviewRequest))
+async def cron_preview(
+    _: SignedIn, given: Annotated[CronPreviewRequest, Body(CronPreviewRequest)], settings: AppSettings
+) -> Response:
+    return reply(CronPreview.of(previews.preview(given.written, given.cron_dialect, given.runs, settings)))
+
+
+@router.post("/jobs/test-run", response_model=AnsweredTrial | FailedTrial, openapi_extra=json_body(TrialRequest))
+async def try_target(
+    _: Editor,
+    given: Annotated[TrialRequest, Body(TrialRequest)],
+    settings: AppSettings,
+    reader: Reader,
+    units: AppRouter,
+) -> Response:
+    call = triggers.trial(given.named(), given.metadata, settings)
+    await release(reader, units)
+    trial = await runner.test_run(call, settings, timeout_seconds=given.timeout_seconds)
+    return reply(trial_answer(trial))
+
+
+@router.get("/jobs/{job_id}", response_model=OneJob)
+async def one(job_id: str, _: SignedIn, settings: AppSettings, reader: Reader) -> Response:
+    return reply(OneJob.of(await reader.run(jobs.seen, job_id, settings)))
+
+
+@router.put("/jobs/{job_id}", response_model=SavedJob, openapi_extra=json_body(JobFields))
+async def change(
+    job_id: str,
+    caller: Editor,
+    given: Annotated[JobFields, Body(JobFields)],
+    settings: AppSettings,
+    writer: Writer,
+) -> Response:
+    job = await writer.run(jobs.change, caller, job_id, given.draft(), settings)
+    return reply(SavedJob.changed(job))
+
+
+@router.delete("/jobs/{job_id}", response_model=DeletedJob)
+async def delete(job_id: str, caller: Editor, writer: Writer) -> Response:
+    job = await writer.run(jobs.delete, caller, job_id)
+    return reply(DeletedJob.of(job))
+
+
+@router.post("/jobs/{job_id}/execute", response_model=TriggeredRun, openapi_extra=json_body(RunOverrides))
+async def execute(
+    job_id: str,
+    caller: Editor,
+    given: Annotated[RunOverrides, OptionalBody(RunOverrides)],
+    settings: AppSettings,
+    reader: Reader,
+    units: AppRouter,
+) -> Response:
+    overrides = given.overrides()
+    await release(reader, units)
+    async with units.async_session("fastapi") as session:
+        begun = await Writing(session).run(
+            triggers.begin, caller, job_id, overrides, owner=calls.here("fastapi"), settings=settings
+        )
+    claim = triggers.claimed(begun)
+    outcome = await runner.perform(claim, settings)
+    async with units.async_session("fastapi") as session:
+        status = await Writing(session).run(triggers.end, claim, outcome)
+    return reply(TriggeredRun.of(claim, status))

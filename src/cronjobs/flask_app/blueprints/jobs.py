@@ -1,0 +1,117 @@
+"""Jobs, running them by hand, and the tools for cron expressions and targets."""
+
+from flask import Blueprint, Response
+
+from cronjobs.flask_app.edge import (
+    body,
+    optional_body,
+    query,
+    read,
+    release,
+    reply,
+    router,
+    settings,
+    signed_in,
+    write,
+)
+from cronjobs.models.users import ADMIN, USER
+from cronjobs.scheduler import runner
+from cronjobs.services import calls, jobs, previews, triggers
+from cronjobs.web import queries
+from cronjobs.web.schemas.jobs import (
+    CronPreview,
+    CronPreviewRequest,
+    CronText,
+    DeletedJob,
+    JobFields,
+    JobList,
+    JobPage,
+    OneJob,
+    RunOverrides,
+    SavedJob,
+    TrialRequest,
+    TriggeredRun,
+    cron_verdict,
+    trial_answer,
+)
+from crossfade.database.sessions import begin_write
+
+blueprint = Blueprint("jobs", __name__)
+
+
+@blueprint.get("/jobs")
+def listed() -> Response:
+    signed_in()
+    wanted, page = queries.jobs(query())
+    if page is None:
+        return reply(JobList.of(jobs.listed(read(), wanted, settings())))
+    return reply(JobPage.of(jobs.page(read(), wanted, page, settings())))
+
+
+@blueprint.post("/jobs")
+def create() -> Response:
+    caller = signed_in(ADMIN, USER)
+    draft = body(JobFields).draft()
+    job = jobs.create(write(), caller, draft, settings())
+    return reply(SavedJob.created(job), 201)
+
+
+@blueprint.post("/jobs/validate-cron")
+def validate_cron() -> Response:
+    signed_in()
+    given = body(CronText)
+    return reply(cron_verdict(previews.verdict(given.written, given.cron_dialect, settings())))
+
+
+@blueprint.post("/jobs/cron-preview")
+def cron_preview() -> Response:
+    signed_in()
+    given = body(CronPreviewRequest)
+    return reply(CronPreview.of(previews.preview(given.written, given.cron_dialect, given.runs, settings())))
+
+
+@blueprint.post("/jobs/test-run")
+def try_target() -> Response:
+    signed_in(ADMIN, USER)
+    given = body(TrialRequest)
+    call = triggers.trial(given.named(), given.metadata, settings())
+    release()
+    trial = runner.test_run_blocking(call, settings(), timeout_seconds=given.timeout_seconds)
+    return reply(trial_answer(trial))
+
+
+@blueprint.get("/jobs/<job_id>")
+def one(job_id: str) -> Response:
+    signed_in()
+    return reply(OneJob.of(jobs.seen(read(), job_id, settings())))
+
+
+@blueprint.put("/jobs/<job_id>")
+def change(job_id: str) -> Response:
+    caller = signed_in(ADMIN, USER)
+    draft = body(JobFields).draft()
+    job = jobs.change(write(), caller, job_id, draft, settings())
+    return reply(SavedJob.changed(job))
+
+
+@blueprint.delete("/jobs/<job_id>")
+def delete(job_id: str) -> Response:
+    caller = signed_in(ADMIN, USER)
+    job = jobs.delete(write(), caller, job_id)
+    return reply(DeletedJob.of(job))
+
+
+@blueprint.post("/jobs/<job_id>/execute")
+def execute(job_id: str) -> Response:
+    caller = signed_in(ADMIN, USER)
+    overrides = optional_body(RunOverrides).overrides()
+    release()
+    with router().session("flask") as session:
+        begun = triggers.begin(
+            begin_write(session), caller, job_id, overrides, owner=calls.here("flask"), settings=settings()
+        )
+    claim = triggers.claimed(begun)
+    outcome = runner.perform_blocking(claim, settings())
+    with router().session("flask") as session:
+        status = triggers.end(begin_write(session), claim, outcome)
+    return reply(TriggeredRun.of(claim, status))
