@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from crossfade.router import Router
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -23,6 +22,7 @@ from cronjobs.web import problems
 from cronjobs.web.problems import Problem
 from crossfade.errors import UnreachableError
 from crossfade.fastapi import install, lifespan
+from crossfade.router import Router
 
 PREFIX = "/api/v2"
 

@@ -1,4 +1,4 @@
-"""What Flask's routing forgives, so that FastAPI forgives it too: a trailing slash, and HEAD where there is GET."""
+"""What both stacks forgive in a path, and what they don't, done for FastAPI; the twin is in `flask_app.factory`."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -6,7 +6,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 class AnyPath:
     """Lets a path with a trailing slash, and a HEAD, be answered like the path without it, and like a GET.
 
-    The server drops the body of an answer to a HEAD by itself.
+    The server drops the body of an answer to a HEAD by itself. A path with U+0000 is nowhere: no database could look
+    for what it names.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -16,7 +17,9 @@ class AnyPath:
         if scope["type"] == "http":
             path = scope["path"]
             if len(path) > 1 and path.endswith("/"):
-                scope = scope | {"path": path[:-1], "raw_path": scope.get("raw_path", b"")[:-1]}
+                scope = {**scope, "path": path[:-1], "raw_path": scope.get("raw_path", b"")[:-1]}
+            if "\x00" in path:
+                scope = {**scope, "path": "/\x00"}
             if scope["method"] == "HEAD":
-                scope = scope | {"method": "GET"}
+                scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)

@@ -5,8 +5,7 @@ import json
 import logging
 
 import click
-from crossfade.router import Router
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -21,6 +20,7 @@ from cronjobs.web import problems, requests
 from cronjobs.web.problems import Problem
 from crossfade.errors import UnreachableError
 from crossfade.flask import SQLAlchemy
+from crossfade.router import Router
 
 PREFIX = "/api"
 
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.before_request(_refuse_nul_in_path)
     db = SQLAlchemy(made.router)
     db.init_app(app)
     for blueprint in blueprints.every():
@@ -55,6 +56,12 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
         atexit.register(scheduler.stop)
     app.extensions["cronjobs"] = Parts(made.settings, made.router, db, scheduler)
     return app
+
+
+def _refuse_nul_in_path() -> None:
+    # No database could look for what it names. FastAPI's twin is `fastapi_app.paths`.
+    if "\x00" in request.path:
+        abort(404)
 
 
 def _serves() -> bool:
