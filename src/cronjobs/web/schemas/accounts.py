@@ -15,7 +15,7 @@ from cronjobs.web.schemas.answers import Answer, Instant
 Role = Literal["admin", "user", "viewer"]
 Username = Annotated[str, AfterValidator(credentials.username)]
 Email = Annotated[str, AfterValidator(credentials.email)]
-NewPassword = Annotated[str, AfterValidator(credentials.password), Field(repr=False)]
+NewPassword = Annotated[str, AfterValidator(credentials.password)]
 GivenPassword = Annotated[str, Field(max_length=credentials.LONGEST_PASSWORD, repr=False)]
 Identifier = Annotated[str, Field(max_length=320)]
 """A username or an address, as somebody typed it: longer than the longest address is nobody's."""
@@ -64,7 +64,7 @@ class Register(_Explicit):
 
     username: Username
     email: Email
-    password: NewPassword
+    password: Annotated[NewPassword, Field(repr=False)]
     role: Role = "viewer"
     is_active: bool = True
 
@@ -77,7 +77,7 @@ class Update(_Explicit):
     """PUT auth/users/{id}: what is left out stays."""
 
     email: Email | None = None
-    password: NewPassword | None = None
+    password: Annotated[NewPassword | None, Field(repr=False)] = None
     role: Role | None = None
     is_active: bool | None = None
 
