@@ -88,9 +88,13 @@ class Router:
             yield self
         except BaseException:
             self._leave(configuration, depth)
+            configuration.engines.retire()
             raise
-        engines = self._leave(configuration, depth)
-        engines.ensure_idle()
+        self._leave(configuration, depth)
+        try:
+            configuration.engines.ensure_idle()
+        finally:
+            configuration.engines.retire()
 
     @property
     def settings(self) -> Settings:
@@ -187,13 +191,11 @@ class Router:
             raise NotConfiguredError(asked=asked)
         return self._current
 
-    def _leave(self, configuration: _Configuration, depth: int) -> Engines:
+    def _leave(self, configuration: _Configuration, depth: int) -> None:
         with self._lock:
             if self._current is not configuration or len(self._overridden) != depth:
                 raise OverrideOrderError(place=configuration.place)
             self._current = self._overridden.pop()
-        configuration.engines.retire()
-        return configuration.engines
 
     def _refuse_elsewhere(self, session: AnySession, stack: Stack) -> None:
         sync_session = session.sync_session if isinstance(session, AsyncSession) else session
