@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, Connection, create_engine, event, inspect
+from sqlalchemy.pool import NullPool
+
 from crossfade import revisions
 from crossfade.project import Project
 from crossfade.routes import Route, resolve
 from crossfade.settings import Settings
 from crossfade.testing import postgres
-from sqlalchemy import URL, Connection, create_engine, event, inspect
-from sqlalchemy.pool import NullPool
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -79,29 +81,33 @@ LEGACY_INDEXES = {
 }
 
 # Years of use, and what went wrong in them. Text is in quotes that both databases understand.
-LEGACY_ROWS = (
-    "INSERT INTO users VALUES ('u1', 'Anna', 'anna@example.com', '$pbkdf2-sha256$29000$c2FsdA$aGFzaA', 'admin', TRUE,"
-    " '2023-01-02 03:04:05.000006', NULL)",
-    "INSERT INTO users VALUES ('u2', 'anna', 'Anna@example.com', 'x', 'viewer', FALSE, NULL, NULL)",
-    "INSERT INTO job_categories VALUES ('c1', 'general', 'General', TRUE, '2023-01-01', '2023-01-01')",
-    "INSERT INTO job_categories VALUES ('c2', 'renamed', 'Renamed', FALSE, '2023-01-01', '2023-01-01')",
-    "INSERT INTO slack_settings VALUES ('s1', TRUE, 'https://hooks.example.com/T0', '#ops', '2023-01-01', '2023-01-01')",
-    "INSERT INTO jobs (id, name, cron_expression, job_metadata, category, enable_email_notifications,"
-    " notify_on_success, created_by, is_active, created_at, updated_at) VALUES"
-    " ('j1', 'weekdays', '0 9 * * 1-5', '[1, 2]', 'general', FALSE, FALSE, 'u1', TRUE, '2023-01-01', '2023-01-01'),"
-    " ('j2', 'hourly', '0 * * * *', '{\"a\": 1}', 'gone', FALSE, FALSE, NULL, FALSE, '2023-01-01', '2023-01-01'),"
-    " ('j3', 'Ünïcode 🚀', 'every day', '\"text\"', 'general', TRUE, TRUE, 'u1', TRUE, '2023-01-01', '2023-01-01'),"
-    " ('j4', 'broken', '*/5 * * * *', 'not json', 'general', FALSE, FALSE, NULL, TRUE, '2023-01-01', '2023-01-01')",
-    "INSERT INTO job_executions VALUES ('e1', 'j1', 'running', 'scheduled', '2023-05-05 05:05:05', NULL, NULL,"
-    " 'webhook', 'https://example.com', NULL, NULL, NULL)",
-    "INSERT INTO job_executions VALUES ('e2', 'j2', 'success', 'manual', '2023-05-05 05:05:05',"
-    " '2023-05-05 05:05:06', 1.25, 'webhook', 'https://example.com', 200, NULL, 'ok')",
-    "INSERT INTO notifications VALUES ('n1', 'u1', 'Job failed', 'It failed.', 'error', 'j1', 'e1', FALSE, NULL,"
-    " '2023-05-05 05:05:07')",
-    "INSERT INTO user_notification_preferences VALUES"
-    " ('p1', 'u1', TRUE, TRUE, FALSE, TRUE, FALSE, TRUE, '2023-01-01', NULL)",
-    "INSERT INTO user_ui_preferences VALUES ('q1', 'u1', '{\"pic_team\": false}', NULL, NULL)",
-)
+LEGACY_ROWS = """
+INSERT INTO users VALUES
+ ('u1', 'Anna', 'anna@example.com', '$pbkdf2-sha256$29000$c2FsdA$aGFzaA', 'admin', TRUE,
+  '2023-01-02 03:04:05.000006', NULL),
+ ('u2', 'anna', 'Anna@example.com', 'x', 'viewer', FALSE, NULL, NULL);
+INSERT INTO job_categories VALUES
+ ('c1', 'general', 'General', TRUE, '2023-01-01', '2023-01-01'),
+ ('c2', 'renamed', 'Renamed', FALSE, '2023-01-01', '2023-01-01');
+INSERT INTO slack_settings VALUES
+ ('s1', TRUE, 'https://hooks.example.com/T0', '#ops', '2023-01-01', '2023-01-01');
+INSERT INTO jobs (id, name, cron_expression, job_metadata, category, enable_email_notifications,
+  notify_on_success, created_by, is_active, created_at, updated_at) VALUES
+ ('j1', 'weekdays', '0 9 * * 1-5', '[1, 2]', 'general', FALSE, FALSE, 'u1', TRUE, '2023-01-01', '2023-01-01'),
+ ('j2', 'hourly', '0 * * * *', '{"a": 1}', 'gone', FALSE, FALSE, NULL, FALSE, '2023-01-01', '2023-01-01'),
+ ('j3', 'Ünïcode 🚀', 'every day', '"text"', 'general', TRUE, TRUE, 'u1', TRUE, '2023-01-01', '2023-01-01'),
+ ('j4', 'broken', '*/5 * * * *', 'not json', 'general', FALSE, FALSE, NULL, TRUE, '2023-01-01', '2023-01-01');
+INSERT INTO job_executions VALUES
+ ('e1', 'j1', 'running', 'scheduled', '2023-05-05 05:05:05', NULL, NULL, 'webhook', 'https://example.com',
+  NULL, NULL, NULL),
+ ('e2', 'j2', 'success', 'manual', '2023-05-05 05:05:05', '2023-05-05 05:05:06', 1.25, 'webhook', 'https://example.com',
+  200, NULL, 'ok');
+INSERT INTO notifications VALUES
+ ('n1', 'u1', 'Job failed', 'It failed.', 'error', 'j1', 'e1', FALSE, NULL, '2023-05-05 05:05:07');
+INSERT INTO user_notification_preferences VALUES
+ ('p1', 'u1', TRUE, TRUE, FALSE, TRUE, FALSE, TRUE, '2023-01-01', NULL);
+INSERT INTO user_ui_preferences VALUES
+ ('q1', 'u1', '{"pic_team": false}', NULL, NULL)"""
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -153,6 +159,14 @@ class Place:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
+    def run_alone(self, statement: str) -> None:
+        """A statement that PostgreSQL runs outside of transactions only."""
+        with self.opened() as connection:
+            driver = connection.connection.driver_connection
+            connection.rollback()
+            driver.autocommit = True
+            driver.execute(statement)
+
     def rows(self) -> Rows:
         """Every row of every table, by column name."""
         with self.opened() as connection:
@@ -193,6 +207,20 @@ def file(tmp_path: Path, project: Project) -> Place:
     return Place(URL.create("sqlite", database=str(tmp_path / "instance" / "legacy.db")), tmp_path, project)
 
 
+@pytest.fixture
+def on_server(server: postgres.Server, tmp_path: Path, project: Project) -> Place:
+    """As `place`, for what only a server does."""
+    return Place(server.database("legacy"), tmp_path, project)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 Legacy = Callable[..., Rows]
 
 
@@ -224,7 +252,7 @@ def legacy() -> Legacy:
             place.run(f"CREATE TABLE {name} ({text if place.is_file else _of_postgresql(text)})")
             place.run(*(f"CREATE {index}" for index in LEGACY_INDEXES.get(name, ())))
         if rows:
-            place.run(*(_with_columns(row) for row in LEGACY_ROWS if row.split()[2] in tables))
+            place.run(*(_with_columns(row) for row in LEGACY_ROWS.split(";") if row.split()[2] in tables))
         return place.rows()
 
     return make
@@ -242,7 +270,7 @@ def _of_postgresql(text: str) -> str:
 def _with_columns(row: str) -> str:
     """An INSERT that names its columns, so that their physical order is free."""
     name = row.split()[2]
-    if "VALUES" not in row.split("(", maxsplit=1)[0]:
+    if f"{name} VALUES" not in row:
         return row
     columns = [part.split()[0] for part in _parts(LEGACY[name]) if part.split()[0].islower()]
     return row.replace(f"INTO {name} VALUES", f"INTO {name} ({', '.join(columns)}) VALUES")
@@ -286,5 +314,12 @@ def script(home: Path, tmp_path: Path) -> Callable[..., Ended]:
 
 def environment(home: Path) -> dict[str, str]:
     """The variables of a process that is no test: an empty one is none."""
-    named = ("DATABASE_URL", "FASTAPI_DATABASE_URL", "TEST_DATABASE_URL", "FASTAPI_TEST_DATABASE_URL", "TESTING", "APP_ENV")
+    named = (
+        "DATABASE_URL",
+        "FASTAPI_DATABASE_URL",
+        "TEST_DATABASE_URL",
+        "FASTAPI_TEST_DATABASE_URL",
+        "TESTING",
+        "APP_ENV",
+    )
     return os.environ | dict.fromkeys(named, "") | {"CROSSFADE_PROJECT": str(home), "PYTEST_XDIST_WORKER": ""}

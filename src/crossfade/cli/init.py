@@ -53,7 +53,7 @@ def init(
             done = check(group, project) if check_only else initialise(group, project)
             reports += done
             if not as_json:
-                typer.echo("\n".join(line for report in done for line in _lines(report)))
+                typer.echo("\n".join(line for report in done for line in lines(report)))
     raise _finish(reports, errors, as_json=as_json)
 
 
@@ -90,7 +90,8 @@ def _finish(reports: Sequence[Report], errors: Sequence[CrossfadeError], *, as_j
     return typer.Exit(errors[0].exit_code if errors else int(problems))
 
 
-def _lines(report: Report) -> list[str]:
+def lines(report: Report) -> list[str]:
+    """What to tell a person of a report."""
     lines = [f"{report.url} ({' and '.join(report.stacks)}, {report.mode}; {report.source}): {_done(report)}"]
     if report.added:
         lines.append(f"  added {', '.join(report.added)}")

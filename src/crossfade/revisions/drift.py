@@ -2,7 +2,7 @@
 
 Compared are tables, columns (type, length, nullability, default), primary keys, unique constraints, foreign keys and
 indexes, whatever the physical order of the columns and the names of the constraints. Not compared: check constraints,
-comments, sequences. What follows from a difference is left to the caller.
+comments, sequences, indexes over expressions. What follows from a difference is left to the caller.
 """
 
 import re
@@ -190,34 +190,35 @@ def _foreign_key(columns: Iterable[str], table: str, referred: Iterable[str], on
 
 
 def _index_differences(inspector: Inspector, table: Table) -> Iterable[Difference]:
-    # PostgreSQL lists the index behind a unique constraint as well.
+    # Indexes over expressions are left out: SQLite doesn't reflect them, and PostgreSQL rewrites what they say.
+    wanted = {str(index.name): _index_of(index) for index in table.indexes}
+    plain = {name: index for name, index in wanted.items() if index is not None}
     actual = {
-        index["name"]: _index(index["column_names"], unique=bool(index["unique"]))
+        str(index["name"]): _index([str(name) for name in index["column_names"]], unique=bool(index["unique"]))
         for index in inspector.get_indexes(table.name)
-        if not index.get("duplicates_constraint")
+        # PostgreSQL lists the index behind a unique constraint as well.
+        if not index.get("duplicates_constraint") and None not in index["column_names"]
     }
-    wanted = {str(index.name): index for index in table.indexes}
-    for name, index in sorted(wanted.items()):
-        text = _index_text(index)
+    for name, index in sorted(plain.items()):
         if name not in actual:
             # A unique one can't simply be made: rows may be in its way.
-            kind: Kind = "other" if index.unique else "missing index"
-            yield Difference(kind, table.name, f"the {text} {name} of {table.name} is missing", name)
-        elif actual[name] != text:
-            yield Difference("other", table.name, f"{name} of {table.name} is an {actual[name]}, not an {text}")
-    for name in sorted(str(name) for name in actual.keys() - wanted.keys()):
+            kind: Kind = "other" if index.startswith("unique") else "missing index"
+            yield Difference(kind, table.name, f"the {index} {name} of {table.name} is missing", name)
+        elif actual[name] != index:
+            yield Difference("other", table.name, f"{name} of {table.name} is an {actual[name]}, not an {index}")
+    for name in sorted(actual.keys() - wanted.keys()):
         sentence = f"the {actual[name]} {name} of {table.name} is not part of the schema"
         yield Difference("other", table.name, sentence)
 
 
-def _index_text(index: Index) -> str:
-    return _index([getattr(expression, "name", None) for expression in index.expressions], unique=bool(index.unique))
+def _index_of(index: Index) -> str | None:
+    """An index in words; None for one over expressions."""
+    columns = [expression.name for expression in index.expressions if isinstance(expression, Column)]
+    return _index(columns, unique=bool(index.unique)) if len(columns) == len(index.expressions) else None
 
 
-def _index(columns: Iterable[str | None], *, unique: bool) -> str:
-    # An expression has no name, and databases rewrite it: it counts as one, whatever it says.
-    words = "unique index on" if unique else "index on"
-    return f"{words} {_list(column or '<expression>' for column in columns)}"
+def _index(columns: Iterable[str], *, unique: bool) -> str:
+    return f"{'unique index on' if unique else 'index on'} {_list(columns)}"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -62,6 +62,9 @@ class Revisions:
             bases, heads = self._scripts.get_bases(), self._scripts.get_heads()
         except CommandError as error:
             raise RevisionsError(reason=str(error)) from error
+        except KeyError as error:
+            # Alembic warns, and then stumbles over it.
+            raise RevisionsError(reason=f"{package} refers to the revision {error}, which is not there") from error
         if len(bases) != 1 or len(heads) != 1:
             reason = f"{package} must have one first and one last revision, but has {bases or 'none'} and {heads}"
             raise RevisionsError(reason=reason)
