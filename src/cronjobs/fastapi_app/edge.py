@@ -5,7 +5,7 @@ The twin of `cronjobs.flask_app.edge`. Order of an endpoint's parameters: the ca
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -16,6 +16,7 @@ from cronjobs.models import User
 from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
+from cronjobs.services.attempts import Attempts
 from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
@@ -50,6 +51,8 @@ class Parts:
     router: Router
     scheduler: Ticking | None = None
     """None where the gate keeps it off, and before the app has started."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Failed logins at this app."""
 
 
 def parts(request: Request) -> Parts:

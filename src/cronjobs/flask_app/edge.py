@@ -4,7 +4,7 @@ The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403),
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Response, current_app, request
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cronjobs.models import User
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
+from cronjobs.services.attempts import Attempts
 from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
@@ -30,6 +31,8 @@ class Parts:
     db: SQLAlchemy
     scheduler: Ticking | None
     """None where the gate keeps it off."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Failed logins at this app."""
 
 
 def parts() -> Parts:

@@ -17,6 +17,7 @@ from cronjobs import passwords
 from cronjobs.models import Job, Notification, User, UserNotificationPreferences, UserUiPreferences
 from cronjobs.models.users import ADMIN, VIEWER
 from cronjobs.services import credentials, tokens
+from cronjobs.services.attempts import Attempts
 from cronjobs.services.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -69,15 +70,18 @@ class Changes:
         return self.role is not None or self.is_active is not None
 
 
-def login(session: Session, *, identifier: str, password: str, settings: Settings) -> Login:
-    """Sign a user in by username or e-mail address; an old hash is replaced. Raises UnauthenticatedError.
+def login(session: Session, *, identifier: str, password: str, settings: Settings, attempts: Attempts) -> Login:
+    """Sign a user in by username or e-mail address; an old hash is replaced. Raises UnauthenticatedError, TooManyError.
 
     That an account is inactive is told to those only who know its password.
     """
+    attempts.check(identifier)
     at = clock.now()
     user = _proven(session, _by_identifier(session, identifier), password)
     if user is None:
+        attempts.failed(identifier)
         raise UnauthenticatedError("Invalid email/username or password", error="Invalid credentials")
+    attempts.succeeded(identifier)
     if not user.is_active:
         raise UnauthenticatedError("This account is inactive. Ask an admin to activate it.", error="Account inactive")
     if passwords.needs_rehash(user.password_hash):

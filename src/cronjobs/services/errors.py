@@ -6,7 +6,8 @@ ServiceError
 ├── UnauthenticatedError    nobody, or nobody any more
 ├── ForbiddenError          somebody, but not allowed to
 ├── NotFoundError           no such thing
-└── ConflictError           there is one already
+├── ConflictError           there is one already
+└── TooManyError            too often, for now
 """
 
 from typing import Any, ClassVar
@@ -59,3 +60,14 @@ class ConflictError(ServiceError):
     """Something that exists already."""
 
     title = "Conflict"
+
+
+class TooManyError(ServiceError):
+    """Something that was tried too often, and may be tried again later."""
+
+    title = "Too many attempts"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """`retry_after`: in how many seconds."""
+        super().__init__(message, retry_after=retry_after)
+        self.retry_after = retry_after

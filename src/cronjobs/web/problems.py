@@ -18,6 +18,7 @@ STATUSES: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.TooManyError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 _SENTENCES = {
@@ -49,8 +50,7 @@ class Problem:
 def of(error: errors.ServiceError) -> Problem:
     """What a service's refusal means over HTTP; a subclass without a row means what its base means."""
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-    return Problem(status, error.error, error.message, error.extras, headers)
+    return Problem(status, error.error, error.message, error.extras, _headers(error))
 
 
 def of_status(status: int, headers: dict[str, str] | None = None) -> Problem:
@@ -79,6 +79,16 @@ def of_validation(error: ValidationError) -> errors.InvalidError:
         sentences.insert(0, f"Missing required fields: {', '.join(missing)}.")
         return errors.InvalidError(" ".join(sentences), error="Missing required fields", missing_fields=missing)
     return errors.InvalidError(" ".join(sentences))
+
+
+def _headers(error: errors.ServiceError) -> dict[str, str]:
+    match error:
+        case errors.UnauthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.TooManyError():
+            return {"Retry-After": str(error.retry_after)}
+        case _:
+            return {}
 
 
 def _name(place: tuple[int | str, ...]) -> str:

@@ -8,10 +8,12 @@ from cronjobs.fastapi_app.edge import (
     Admin,
     AppSettings,
     Body,
+    Parts,
     Reader,
     SignedIn,
     Writer,
     json_body,
+    parts,
     raw_body,
     reply,
 )
@@ -55,6 +57,13 @@ async def _form(request: Request) -> SignInForm:
     return requests.parse_form(SignInForm, await raw_body(request))
 
 
+async def _signed_in(identifier: str, password: str, made: Parts, reader: Reader) -> Response:
+    found = await reader.run(
+        accounts.login, identifier=identifier, password=password, settings=made.settings, attempts=made.attempts
+    )
+    return reply(LoggedIn.of(found))
+
+
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -65,18 +74,17 @@ _FORM: dict[str, Any] = {
 Oneself = Annotated[User, Depends(_oneself)]
 """The caller, who is an admin or the user in the path."""
 Bearer = Annotated[str, Depends(_bearer)]
+Made = Annotated[Parts, Depends(parts)]
 
 
 @router.post("/auth/login", response_model=LoggedIn, openapi_extra=json_body(SignIn))
-async def login(given: Annotated[SignIn, Body(SignIn)], settings: AppSettings, reader: Reader) -> Response:
-    found = await reader.run(accounts.login, identifier=given.identifier, password=given.password, settings=settings)
-    return reply(LoggedIn.of(found))
+async def login(given: Annotated[SignIn, Body(SignIn)], made: Made, reader: Reader) -> Response:
+    return await _signed_in(given.identifier, given.password, made, reader)
 
 
 @router.post("/auth/login/form", response_model=LoggedIn, openapi_extra=_FORM)
-async def login_form(given: Annotated[SignInForm, Depends(_form)], settings: AppSettings, reader: Reader) -> Response:
-    found = await reader.run(accounts.login, identifier=given.username, password=given.password, settings=settings)
-    return reply(LoggedIn.of(found))
+async def login_form(given: Annotated[SignInForm, Depends(_form)], made: Made, reader: Reader) -> Response:
+    return await _signed_in(given.username, given.password, made, reader)
 
 
 @router.post("/auth/refresh", response_model=Refreshed)

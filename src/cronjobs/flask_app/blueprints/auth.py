@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from cronjobs.flask_app.edge import body, read, reply, settings, signed_in, write
+from cronjobs.flask_app.edge import body, parts, read, reply, settings, signed_in, write
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN
 from cronjobs.services import accounts, permissions, preferences, tokens
@@ -34,15 +34,13 @@ blueprint = Blueprint("auth", __name__)
 @blueprint.post("/auth/login")
 def login() -> Response:
     given = body(SignIn)
-    found = accounts.login(read(), identifier=given.identifier, password=given.password, settings=settings())
-    return reply(LoggedIn.of(found))
+    return _signed_in(given.identifier, given.password)
 
 
 @blueprint.post("/auth/login/form")
 def login_form() -> Response:
     given = requests.parse_form(SignInForm, request.get_data())
-    found = accounts.login(read(), identifier=given.username, password=given.password, settings=settings())
-    return reply(LoggedIn.of(found))
+    return _signed_in(given.username, given.password)
 
 
 @blueprint.post("/auth/refresh")
@@ -133,6 +131,14 @@ def change_ui_preferences(user_id: str) -> Response:
     given = body(ColumnChoices)
     shown = preferences.set_columns(write(), user_id, given.jobs_table_columns)
     return reply(UiPreferencesShown.of(shown))
+
+
+def _signed_in(identifier: str, password: str) -> Response:
+    made = parts()
+    found = accounts.login(
+        read(), identifier=identifier, password=password, settings=made.settings, attempts=made.attempts
+    )
+    return reply(LoggedIn.of(found))
 
 
 def _oneself(user_id: str) -> User:

@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 from cronjobs import passwords
 from cronjobs.models import RevokedToken, User
 from cronjobs.models.users import ADMIN, VIEWER
+from cronjobs.services import attempts as attempts_module
+from cronjobs.services.attempts import Attempts
+from cronjobs.services.errors import TooManyError
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Answer, Api
 from cronjobs.testing.contents import contents
@@ -259,6 +262,54 @@ def test_a_form_that_is_malformed_is_refused(api: Api, raw: bytes) -> None:
     assert answer.status == 400
     assert answer.json.keys() >= {"error", "message"}
     assert PASSWORD not in answer.text
+
+
+def test_whoever_fails_too_often_has_to_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "verify", lambda *_: False)
+        statuses = [sign_in(api, "guessed@cronjobs.test").status for _ in range(20)]
+    refused = sign_in(api, "Guessed@CronJobs.test")
+
+    assert statuses == [401] * 20
+    assert refused.status == 429
+    assert refused.json.keys() == {"error", "message", "retry_after"}
+    assert 0 < refused.json["retry_after"] <= 61
+    assert refused.headers["Retry-After"] == str(refused.json["retry_after"])
+    assert form(api, username="guessed@cronjobs.test", password="x").status == 429
+    assert sign_in(api, "editor").status == 200
+
+
+def test_failures_are_forgotten_after_a_while_and_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    attempts = Attempts(most=2, window=timedelta(minutes=1))
+
+    attempts.failed("name")
+    attempts.check("name")
+    attempts.failed("name")
+    with pytest.raises(TooManyError):
+        attempts.check("NAME")
+    attempts.check("other")
+    now += timedelta(minutes=1)
+    attempts.check("name")
+    attempts.failed("name")
+    attempts.check("name")
+    attempts.failed("name")
+    attempts.succeeded("name")
+    attempts.check("name")
+
+
+def test_the_names_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "MOST_NAMES", 3)
+    attempts = Attempts(most=1)
+
+    for name in ("a", "b", "c", "a", "d"):
+        attempts.failed(name)
+
+    attempts.check("b")
+    for name in ("a", "c", "d"):
+        with pytest.raises(TooManyError):
+            attempts.check(name)
 
 
 # Tokens
