@@ -8,6 +8,7 @@ import json
 from datetime import date
 from typing import Any
 
+import pydantic_core
 from sqlalchemy import String
 from sqlalchemy.orm import Session
 
@@ -79,7 +80,8 @@ def metadata(job: Job) -> Any:
     if not job.job_metadata:
         return {}
     try:
-        return json.loads(job.job_metadata)
+        # Not `json`: that reads half a surrogate pair, which no answer could carry.
+        return pydantic_core.from_json(job.job_metadata)
     except ValueError:
         return job.job_metadata
 
