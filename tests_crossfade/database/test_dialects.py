@@ -1,6 +1,11 @@
 """What is set on each connection."""
 
 import asyncio
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from crossfade.database import files
 from crossfade.database.dialects import BUSY_TIMEOUT
 from crossfade.database.engines import Engines
+from crossfade.errors import UnreachableError
 
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT * 1000, "synchronous": 2}
 
@@ -146,3 +152,52 @@ def test_the_async_side_of_postgresql_survives_a_change_of_loops(engines, route,
             return await connection.scalar(text("SELECT pg_backend_pid()"))
 
     assert asyncio.run(backend()) == asyncio.run(backend())
+
+
+def test_a_new_file_that_somebody_writes_is_opened_all_the_same(engines, route, tmp_path):
+    found = route(f"sqlite:///{tmp_path}/x.db?timeout=0.1")
+    files.create(found)
+
+    with closing(sqlite3.connect(found.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with engines.sync_engine(found).connect() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+def test_a_file_that_somebody_keeps_to_himself_is_unreachable_once_the_patience_ends(engines, route, tmp_path):
+    found = route(f"sqlite:///{tmp_path}/x.db?timeout=0.1")
+    files.create(found)
+
+    with closing(sqlite3.connect(found.path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnreachableError, match="locked"):
+            engines.sync_engine(found).connect()
+
+
+TOGETHER = """
+    import sys
+    from pathlib import Path
+    from sqlalchemy import text
+    from crossfade.database import files
+    from crossfade.database.sessions import begin_write
+    from crossfade.router import Router
+    from crossfade.settings import Settings
+
+    router = Router(Settings(root=Path(sys.argv[1])))
+    files.create(router.route("flask"))
+    for statement in ["CREATE TABLE IF NOT EXISTS t (a INTEGER)"] + ["INSERT INTO t VALUES (1)"] * 20:
+        with router.session("flask") as session:
+            begin_write(session)
+            session.execute(text(statement))
+    router.dispose()
+"""
+
+
+def test_processes_that_start_on_a_new_file_at_once_lose_nothing(engines, route, tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(TOGETHER), str(tmp_path)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+
+    assert [process.communicate()[1] for process in processes] == [""] * 4
+    with engines.sync_engine(route()).connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 80
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

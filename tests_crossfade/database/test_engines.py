@@ -327,6 +327,37 @@ def test_a_registry_that_nobody_holds_is_let_go():
     assert watch() is None
 
 
+LOOP_GONE = """
+    import asyncio, sys
+    from pathlib import Path
+    from sqlalchemy import text
+    from crossfade.router import Router
+    from crossfade.settings import Settings
+
+    router = Router(Settings(root=Path("/"), database_url=sys.argv[1]))
+
+    async def use():
+        async with router.async_session("fastapi") as session:
+            return await session.scalar(text("SELECT 7"))
+
+    assert asyncio.run(use()) == 7
+    router.dispose()
+    assert asyncio.run(use()) == 7
+    asyncio.run(router.adispose())
+    print("fine")
+"""
+
+
+def test_asyncpg_is_disposed_after_its_loop_without_a_fuss(empty):
+    url = empty.replace("postgresql:", "postgresql+asyncpg:")
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(LOOP_GONE), url], check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
 FORK = """
     import os, sys
     from pathlib import Path

@@ -62,6 +62,9 @@ def test_a_variable_that_names_no_project_is_an_error(tmp_path):
         (TABLE + "flsk = 'a:b'\n", "flsk"),
         (TABLE + "flask = 3\n", "import path"),
         ("not toml", "can't be read"),
+        (TABLE + 'front = "flask"\n', "front"),
+        (TABLE + 'front = { "/api" = "django" }\n', "front"),
+        (TABLE + 'front = { "api" = "flask" }\n', "front"),
     ],
 )
 def test_a_table_that_is_wrong_is_named(tmp_path, content, words):
@@ -109,6 +112,14 @@ def test_a_module_that_lacks_a_dependency_shows_its_own_trace(tmp_path, monkeypa
 
     with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
         Project(root=tmp_path, metadata="needs_something:x", revisions="json").load("metadata")
+
+
+def test_the_front_door_has_a_default_and_can_be_said(root):
+    assert Project.find(root, environ={}).front["/api/v2"] == "fastapi"
+
+    (root / "pyproject.toml").write_text(TABLE + 'front = { "/old" = "flask", "/new" = "fastapi" }\n')
+
+    assert Project.find(root, environ={}).front == {"/old": "flask", "/new": "fastapi"}
 
 
 def test_this_project_is_one():

@@ -58,15 +58,12 @@ def set_up(connection: DBAPIConnection, route: Route) -> None:
 
 
 def _write_ahead(cursor: Any) -> None:
-    cursor.execute("PRAGMA journal_mode")
-    row = cursor.fetchone()
-    if row is not None and row[0] == "wal":
-        return
     try:
+        # A no-op on a file that is in this mode already, which is all of them but the newest.
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.fetchone()
     except sqlite3.OperationalError as error:
-        # Two processes that open a new file at once: SQLite doesn't wait for this lock. The other one switches it.
+        # Somebody has the new file to himself, perhaps to switch it: the mode is the file's, and the next one tries.
         if "locked" not in str(error):
             raise
 
