@@ -1,4 +1,4 @@
-"""Accounts on the two stacks side by side: the same questions get the same answers, and each takes the other's tokens."""
+"""Accounts on the two stacks: the same questions get the same answers, and each takes the other's tokens."""
 
 from collections.abc import Callable
 from typing import Any
