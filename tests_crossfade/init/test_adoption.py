@@ -1,6 +1,8 @@
 """Databases that the legacy application made: taken in with every row, or refused with nothing changed."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -245,3 +247,28 @@ def test_a_refused_file_is_not_changed_by_a_byte(file, legacy):
 
     assert file.path.read_bytes() == before
     assert [found.name for found in file.path.parent.iterdir()] == ["legacy.db"]
+
+
+def test_a_file_whose_booleans_are_called_bool_is_adopted(file, legacy):
+    before = legacy(file, instead={"is_active BOOLEAN": "is_active BOOL"})
+
+    assert file.init().action == "adopted"
+    assert kept(before, file.rows()) == before
+
+
+def test_a_file_in_which_the_legacy_application_died_is_adopted_as_it_was(file, legacy):
+    before = legacy(file)
+    # With a cache of one page, changes reach the file before the commit that never comes.
+    code = (
+        "import os, signal, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('PRAGMA cache_size=1')\n"
+        "connection.execute('BEGIN')\n"
+        "connection.execute(\"UPDATE jobs SET job_metadata = hex(zeroblob(200000)), name = name || ' lost'\")\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(file.path)], check=False)
+    assert file.path.with_name("legacy.db-journal").exists()
+
+    assert file.init().action == "adopted"
+    assert kept(before, file.rows()) == before

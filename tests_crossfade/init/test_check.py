@@ -125,5 +125,13 @@ def test_a_check_leaves_no_file_behind(file, legacy):
     assert [found.name for found in file.path.parent.iterdir()] == ["legacy.db"]
 
 
+def test_a_check_of_a_database_in_use_leaves_no_file_behind(file):
+    file.init()
+
+    file.check()
+
+    assert [found.name for found in file.path.parent.iterdir()] == ["legacy.db"]
+
+
 def test_models_and_revisions_of_this_application_agree():
     assert revisions.installation.models_drift(Project.find(__file__)) == []

@@ -276,6 +276,16 @@ def test_databases_of_both_stacks_are_made_where_they_are_separate(tmp_path, pro
     assert {path.name for path in (tmp_path / "instance").glob("*.db")} == {"cron_jobs.db", "fastapi_cron_jobs.db"}
 
 
+def test_threads_may_bring_up_different_databases_at_once(tmp_path, project):
+    routes = [resolve(Settings(root=tmp_path, database_url=f"sqlite:///{number}.db")).flask for number in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        reports = list(pool.map(lambda route: revisions.initialise([route], project), routes))
+
+    assert [report.action for (report,) in reports] == ["created"] * 6
+    assert [report.problems for report in revisions.check(routes, project)] == [()] * 6
+
+
 def test_a_shared_database_is_reported_once(place):
     assert place.init().stacks == ("flask", "fastapi")
 

@@ -21,6 +21,7 @@ from crossfade.database.engines import Engines
 from crossfade.errors import DatabaseMissingError, DatabaseUnwritableError
 from crossfade.routes import Route
 
+_WRITE_AHEAD = b"\x02\x02"  # the file format versions in the header of a database that has a write-ahead log
 _MAINTENANCE = ("postgres", "template1")
 _EXISTS = frozenset({"42P04", "23505"})  # duplicate_database, and the index behind it if two create it at once
 
@@ -87,7 +88,7 @@ def _reading_engine(route: Route, path: Path) -> Engine:
             connection = _read_only(path)
             # SQLite looks into a file when it is first asked something.
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if connection is not None:
                 connection.close()
             raise faults.while_connecting(error, route) from error
@@ -97,7 +98,21 @@ def _reading_engine(route: Route, path: Path) -> Engine:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode={_mode(path)}", uri=True, check_same_thread=False)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _mode(path: Path) -> str:
+    """`ro`, unless SQLite itself needs to write before anybody can read.
+
+    With a write-ahead log it keeps files beside the database, which only a writer takes away again; and what a crash
+    left half-done is rolled back by the next one who opens it.
+    """
+    with path.open("rb") as file:
+        header = file.read(20)
+    crashed = path.with_name(f"{path.name}-journal").exists()
+    return "rw" if crashed or header[18:20] == _WRITE_AHEAD else "ro"
 
 
 def _create_on_server(route: Route, engines: Engines) -> bool:

@@ -4,6 +4,7 @@ Only what builds a schema from nothing is recorded, which is what the first revi
 constraints and indexes. A first revision that also fills tables is no schema to compare with, and says so.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -17,6 +18,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from typing_extensions import override
 
 from crossfade.errors import RevisionsError
+
+ALONE = threading.RLock()
+"""Held while a revision runs: `alembic.op` is one for the process, so two threads would change one database."""
 
 
 class _Recorder(DefaultImpl):
@@ -51,7 +55,7 @@ def recorded(script: Script, dialect: Dialect) -> MetaData:
     context = MigrationContext.configure(dialect=dialect, opts={"as_sql": True, "output_buffer": StringIO()})
     recorder = _Recorder(dialect)
     context.impl = recorder
-    with Operations.context(context):
+    with ALONE, Operations.context(context):
         script.module.upgrade()
     metadata = MetaData()
     for table in recorder.tables:
