@@ -4,6 +4,7 @@
 the configuration can't be used. 3: a database or server can't be reached, or the command refused to do harm.
 """
 
+import contextlib
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -15,6 +16,7 @@ from rich.text import Text
 from crossfade import redaction
 from crossfade.cli import doctor, init, routes, up
 from crossfade.errors import CrossfadeError
+from crossfade.project import Project
 
 app = typer.Typer(
     name="crossfade",
@@ -39,11 +41,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  its callback has done the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Run inside a project (a folder whose pyproject.toml has `[tool.crossfade]`), or set CROSSFADE_PROJECT."""
+    # As Flask, gunicorn and uvicorn do: a project that isn't installed is imported from its own folder.
+    with contextlib.suppress(CrossfadeError):
+        sys.path.insert(0, str(Project.find().root))
 
 
 def main() -> None:

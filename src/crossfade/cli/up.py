@@ -15,18 +15,21 @@ import typer
 from crossfade import revisions
 from crossfade.cli import init
 from crossfade.database.sessions import begin_write
+from crossfade.errors import SettingsError
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.routes import Routes, Stack, resolve
 from crossfade.settings import Settings
+
+_HIGHEST_PORT = 65535
 
 
 def up(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, envvar="PORT", help="The port to listen on; 0 for any that is free.")
-    ] = 8000,
+        str, typer.Option(envvar="PORT", metavar="PORT", help="The port to listen on; 0 for any that is free.")
+    ] = "8000",
 ) -> None:
     """Serve both stacks behind one address.
 
@@ -41,7 +44,7 @@ def up(
     settings = kind.load(root=project.root)
     resolve(settings)
     # Before anything is touched: who can't serve shouldn't change a database.
-    with door.take(host, port) as listener, serving.private_folder() as folder:
+    with door.take(host, _number(port)) as listener, serving.private_folder() as folder:
         address = door.address_of(listener)
         environ = os.environ | _memory_on_disk(settings, folder)
         _prepare(project, kind.load(root=project.root, environ=environ), address)
@@ -56,6 +59,14 @@ def up(
         )
         asyncio.run(served)
     _say("stopped")
+
+
+def _number(port: str) -> int:
+    if not (port.isdecimal() and port.isascii() and int(port) <= _HIGHEST_PORT):
+        raise SettingsError(
+            reason=f"--port (or PORT): {port!r} is not a port, write a number from 0 to {_HIGHEST_PORT}"
+        )
+    return int(port)
 
 
 def _prepare(project: Project, settings: Settings, address: str) -> None:

@@ -7,6 +7,7 @@ breaks off midway breaks off for the client too, so that nobody takes half of it
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -32,6 +33,8 @@ CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
 """How long a connection to a stack is kept for the next request: less than the stacks do, so that a request is
 never sent into a connection that its other end is just closing."""
+LINGER_SECONDS = 10.0
+"""How long a client may go on sending what nobody reads after it was answered."""
 _LARGEST_HEADER = 64 * 1024
 
 
@@ -80,7 +83,7 @@ class Proxy:
         began = time.perf_counter()
         exchange = _Exchange(scope, receive, send)
         stack = self._front.stack_for(scope["path"])
-        if headers.value(scope["headers"], b"upgrade") == b"websocket":
+        if (headers.value(scope["headers"], b"upgrade") or b"").lower() == b"websocket":
             await exchange.refuse(501, "Not supported", "This server doesn't carry WebSocket connections.")
         elif stack is None:
             await exchange.refuse(404, "Not found", "Nothing answers this path.")
@@ -110,6 +113,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._receiving = asyncio.Lock()
         self._body_over = asyncio.Event()
         self._left = False
         self._deadline: asyncio.Timeout | None = None
@@ -120,7 +124,9 @@ class _Exchange:
         body = json.dumps({"error": error, "message": message}).encode()
         head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self._start(status, head)
-        await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
+        if self._scope["method"] != "HEAD":
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._end()
 
     async def carry(self, session: aiohttp.ClientSession, stack: Stack, *, patience: float) -> None:
         """Has `stack` answer; ends early, and lets the stack know, when the client leaves."""
@@ -167,7 +173,6 @@ class _Exchange:
             try:
                 if self._has_body:
                     return await session.request(**self._request, headers=fields, data=self._body(patience))
-                self._body_over.set()
                 return await session.request(**self._request, headers=fields)
             finally:
                 self._deadline = None
@@ -182,13 +187,14 @@ class _Exchange:
             await self._start(response.status, headers.back(response.raw_headers))
             async for chunk in response.content.iter_any():
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await self._send({"type": "http.response.body", "body": b""})
+            response.release()
+            await self._end()
         except (aiohttp.ClientError, OSError) as error:
             # Returning without the last message makes the server cut the connection: the client sees a broken answer.
             log.warning("%s broke off in the middle of an answer: %s", stack, error)
         finally:
-            # Not `release`: of a connection whose answer was not read to its end nothing can be used again.
-            response.release() if response.content.at_eof() else response.close()
+            # After a release it does nothing; a connection whose answer was not read to its end can't be used again.
+            response.close()
 
     @property
     def _request(self) -> dict[str, Any]:
@@ -211,27 +217,42 @@ class _Exchange:
 
     async def _body(self, patience: float) -> AsyncGenerator[bytes]:
         """The request's body as it arrives. The stack's time runs only while it is the stack's turn."""
-        try:
-            while True:
-                self._grant(None)
-                message = await self._receive()
-                self._grant(patience)
-                if message["type"] == "http.disconnect":
-                    self._left = True
-                    raise _ClientLeftError
-                if message.get("body"):
-                    yield message["body"]
-                if not message.get("more_body", False):
-                    return
-        finally:
-            self._body_over.set()
+        while not self._body_over.is_set():
+            self._grant(None)
+            message = await self._next()
+            self._grant(patience)
+            if self._left:
+                raise _ClientLeftError
+            if message.get("body"):
+                yield message["body"]
 
-    async def _client_leaves(self) -> None:
-        # Only one may receive at a time: first the body is read, then this waits for the end of the connection.
-        await self._body_over.wait()
-        while not self._left:
+    async def _next(self) -> Message:
+        """The next thing that the client does. Only one may wait for it at a time."""
+        async with self._receiving:
             message = await self._receive()
             self._left = message["type"] == "http.disconnect"
+            if self._left or not message.get("more_body", False):
+                self._body_over.set()
+            return message
+
+    async def _client_leaves(self) -> None:
+        if self._has_body:
+            await self._body_over.wait()
+        while not self._left:
+            await self._next()
+
+    async def _end(self) -> None:
+        """Ends the answer, once the client has said all that it wants to say.
+
+        Closing a connection in the middle of a request destroys the answer on its way to a client that still sends:
+        a refusal because of its size would never be read.
+        """
+        if self._has_body:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while not self._body_over.is_set():
+                        await self._next()
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def _start(self, status: int, fields: headers.Headers) -> None:
         self.status = status

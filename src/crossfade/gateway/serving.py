@@ -52,7 +52,8 @@ async def serve(
             await _until(stop, _come_up(children.values()))
             if not stop.asked:
                 ready()
-                await _keep_open(Front.of(project.front), children, listener, stop)
+                front = Front.of({prefix: stack for prefix, stack in project.front.items() if stack in children})
+                await _keep_open(front, children, listener, stop)
         finally:
             await asyncio.gather(*(child.stop() for child in children.values()))
 
@@ -113,12 +114,17 @@ async def _keep_open(front: Front, children: Mapping[Stack, Child], listener: so
     sockets = {stack: child.socket for stack, child in children.items()}
     async with Proxy(front, sockets) as proxy:
         stop.door = Door(proxy)
-        watching = asyncio.gather(*(child.watch() for child in children.values()))
-        try:
-            await stop.door.serve(sockets=[listener])
-        finally:
-            watching.cancel()
-            await asyncio.wait({watching})
+        serving = asyncio.create_task(stop.door.serve(sockets=[listener]))
+        watching = {asyncio.create_task(child.watch()) for child in children.values()}
+        # Watching never ends, unless it can't go on: then there is nothing behind the door any more.
+        ended, _ = await asyncio.wait({serving, *watching}, return_when=asyncio.FIRST_COMPLETED)
+        stop.door.close()
+        await serving
+        for task in watching - ended:
+            task.cancel()
+        await asyncio.wait(watching)
+        for task in watching & ended:
+            task.result()
 
 
 async def _until(stop: _Stop, work: Coroutine[None, None, None]) -> None:

@@ -1,0 +1,78 @@
+"""What only this application knows to be a misconfiguration, for `crossfade doctor`.
+
+What can't be used at all (an unknown time zone, in production a default, short or equal secret) is an error of the
+settings, which the doctor reports itself; this is about what can be used, and shouldn't.
+"""
+
+from urllib.parse import urlsplit
+
+from cronjobs.settings import Settings
+from crossfade import settings as router_settings
+from crossfade.findings import Finding
+
+
+def findings(settings: router_settings.Settings) -> list[Finding]:
+    """What is wrong with the settings; nothing if they are the router's own, because ours couldn't be read."""
+    if not isinstance(settings, Settings):
+        return []
+    return [*_scheduler(settings), *_private_targets(settings), *_origins(settings), *_mail(settings)]
+
+
+def _scheduler(settings: Settings) -> list[Finding]:
+    # The default is on: only somebody who said so expects something.
+    if not (settings.testing and settings.scheduler_enabled and "scheduler_enabled" in settings.model_fields_set):
+        return []
+    return [
+        Finding(
+            "scheduler-under-testing",
+            "warning",
+            f"{settings.source_of('scheduler_enabled')} switches the scheduler on, but "
+            f"{settings.source_of('testing')} says that this is a test run: nothing will be fired",
+            "Unset SCHEDULER_ENABLED for test runs, or TESTING where jobs shall be fired.",
+        )
+    ]
+
+
+def _private_targets(settings: Settings) -> list[Finding]:
+    if settings.app_env != "production" or not settings.private_targets_allowed:
+        return []
+    return [
+        Finding(
+            "private-targets",
+            "warning",
+            f"{settings.source_of('webhook_allow_private')} lets every user's job call this machine and its network",
+            "Unset WEBHOOK_ALLOW_PRIVATE in production.",
+        )
+    ]
+
+
+def _origins(settings: Settings) -> list[Finding]:
+    """An origin that no browser sends never matches, and nothing says so."""
+    odd = [origin for origin in settings.origins if origin != "*" and not _is_origin(origin)]
+    return [
+        Finding(
+            "cors-origin",
+            "warning",
+            f"{settings.source_of('cors_origins')}: {origin!r} is not an origin, so it allows nobody",
+            "Write scheme, host and port alone, such as https://jobs.example.com.",
+        )
+        for origin in odd
+    ]
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.path or parts.query)
+
+
+def _mail(settings: Settings) -> list[Finding]:
+    if settings.mail_server or not {"mail_username", "mail_password"} & settings.model_fields_set:
+        return []
+    return [
+        Finding(
+            "mail-off",
+            "warning",
+            "MAIL_USERNAME or MAIL_PASSWORD is set, but MAIL_SERVER is not: no e-mail is sent",
+            "Set MAIL_SERVER, or unset the others.",
+        )
+    ]

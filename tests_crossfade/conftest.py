@@ -1,0 +1,63 @@
+"""The sample project, and the command `crossfade` as a real process in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crossfade.testing import postgres
+
+SAMPLE = Path(__file__).with_name("sample")
+# Whatever the developer's shell, or the test run itself, says about databases is not for the processes under test.
+_OURS = ("DATABASE", "DB_", "TESTING", "FASTAPI_", "TEST_", "CROSSFADE_", "APP_ENV", "SECRET_KEY", "JWT_", "SCHEDULER_")
+
+
+@pytest.fixture(scope="session")
+def environ() -> dict[str, str]:
+    """The environment for processes: this one's, without anything that configures the router or the application."""
+    return {name: value for name, value in os.environ.items() if not name.startswith((*_OURS, "PORT", "PYTEST_"))}
+
+
+@pytest.fixture
+def bookshop(tmp_path) -> Path:
+    """A copy of the sample project."""
+    return shutil.copytree(SAMPLE, tmp_path / "bookshop-project", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def crossfade(bookshop, environ) -> Command:
+    """Runs `crossfade` in the sample project; keywords are variables."""
+
+    def run(*arguments, cwd=bookshop, **variables):
+        return subprocess.run(
+            [sys.executable, "-m", "crossfade", *arguments],
+            cwd=cwd,
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server of this run's own."""
+    with postgres.embedded() as started:
+        yield started
+
+
+@pytest.fixture
+def database(server) -> str:
+    """The URL of a new, empty PostgreSQL database."""
+    return server.database(f"books_{uuid.uuid4().hex}").render_as_string(hide_password=False)

@@ -1,0 +1,1 @@
+"""A bookshop in the middle of its move from Flask to FastAPI."""

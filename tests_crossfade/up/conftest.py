@@ -1,0 +1,170 @@
+"""`crossfade up` and the usual servers as real processes, and a look at what they leave behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+PATIENCE = 60.0
+
+
+def eventually(question: Callable[[], Any], *, within: float = PATIENCE) -> Any:
+    """Asks until the answer is true, and returns it; fails when it never becomes so."""
+    end = time.monotonic() + within
+    while not (answer := question()):
+        assert time.monotonic() < end, f"it never became true: {question}"
+        time.sleep(0.05)
+    return answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered."""
+
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(url: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+    """One request; errors of HTTP are answers too."""
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return Answer(response.status, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read())
+
+
+def post(url: str, content: Any, **headers: str) -> Answer:
+    """Posts JSON."""
+    return ask(url, method="POST", body=json.dumps(content).encode(), **{"Content-Type": "application/json"}, **headers)
+
+
+def answers(url: str) -> Answer | None:
+    """The answer, None while nobody listens."""
+    try:
+        return ask(url)
+    except OSError:
+        return None
+
+
+def inhabitants(folder: Path) -> set[int]:
+    """The processes that work in a folder."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            # A process that has ended and waits to be reaped has no folder any more.
+            if entry.name.isdigit() and (entry / "cwd").readlink() == folder:
+                found.add(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+class Running:
+    """A process under test, with what it says in files."""
+
+    def __init__(self, arguments: list[str], *, cwd: Path, environ: dict[str, str], log: Path) -> None:
+        self.folder = cwd
+        self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(arguments, cwd=cwd, env=environ, stdout=out, stderr=err)
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text()
+
+    @property
+    def address(self) -> str:
+        """Where the front door is, once it is open."""
+        return re.search(r"^(http://\S+?)/", self.out, re.MULTILINE)[1]
+
+    def serving(self) -> "Running":
+        """Itself, when it serves."""
+        eventually(lambda: "Ctrl-C stops it" in self.out or self.process.poll() is not None)
+        assert self.process.poll() is None, self.err
+        return self
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """The exit code, when it has ended."""
+        return self.process.wait(PATIENCE)
+
+    def clear(self) -> None:
+        """Ends what is left of it, each process by its id."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for pid in inhabitants(self.folder) - {os.getpid()}:
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def run(environ, tmp_path) -> Generator[Callable[..., Running]]:
+    """Starts a process in a folder; keywords are variables. All are ended after the test."""
+    started: list[Running] = []
+
+    def start(*arguments: str, cwd: Path, **variables: str) -> Running:
+        log = tmp_path / f"process-{len(started)}"
+        # `TMPDIR` makes the private folder of the front door a thing that a test can look at.
+        (tmp_path / "t").mkdir(exist_ok=True)
+        started.append(
+            Running(list(arguments), cwd=cwd, environ=environ | {"TMPDIR": str(tmp_path / "t")} | variables, log=log)
+        )
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.clear()
+
+
+@pytest.fixture
+def up(run, bookshop) -> Callable[..., Running]:
+    """Starts `crossfade up` in the sample project, on a free port unless one is named."""
+
+    def start(*arguments: str, **variables: str) -> Running:
+        variables = {"PORT": "0"} | variables
+        return run(sys.executable, "-m", "crossfade", "up", *arguments, cwd=bookshop, **variables)
+
+    return start
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def http() -> SimpleNamespace:
+    """The questions of this file, for tests."""
+    return SimpleNamespace(ask=ask, post=post, answers=answers, eventually=eventually, inhabitants=inhabitants)
