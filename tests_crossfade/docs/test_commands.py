@@ -4,17 +4,14 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from crossfade.testing import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -97,41 +94,12 @@ def test_a_server_serves_and_ends(project: Path, command: str) -> None:
     initialised = [sys.executable, str(ROOT / "scripts" / "init_fastapi_db.py")]
     subprocess.run(initialised, cwd=ROOT, env=environment(project), check=True, capture_output=True)
     server = SERVERS[command]
-    port = free_port()
+    port = servers.free_port()
     key, _, value = server.port.format(port=port).partition("=")
 
-    process = subprocess.Popen(
-        resolved(command), cwd=ROOT, env=environment(project) | {key: value}, start_new_session=True
-    )
-    try:
-        assert answers(f"http://127.0.0.1:{port}{server.path}", process)
-    finally:
-        # Its whole group, as Ctrl-C on a terminal does: `make` doesn't pass signals on.
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the server answers 200 within a minute."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    return False
+    url = f"http://127.0.0.1:{port}{server.path}"
+    with servers.running(resolved(command), environ=environment(project) | {key: value}, url=url, cwd=ROOT) as process:
+        assert process.poll() is None
 
 
 def test_links_between_pages_lead_somewhere() -> None:

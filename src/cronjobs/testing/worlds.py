@@ -59,14 +59,15 @@ def world(url: URL | str, root: Path) -> Generator[World]:
     settings = Settings.load(root=root, environ=environ)
     router = Router(settings, name="tests")
     try:
-        revisions.initialise(router.routes, Project.find(root))
-        people = _people(router, settings)
+        revisions.initialise(router, Project.find(root))
+        people = add_people(router, settings)
         yield World(settings, router, people, take(router.engine("flask"), metadata))
     finally:
         router.dispose()
 
 
-def _people(router: Router, settings: Settings) -> dict[str, Person]:
+def add_people(router: Router, settings: Settings) -> dict[str, Person]:
+    """An admin, two editors, a viewer and a team, in the database of the router."""
     with router.session("flask") as session:
         session.add(PicTeam(slug="platform", name="Platform", slack_handle="@platform"))
         users = [_user(name, role) for name, role in _ROLES.items()]

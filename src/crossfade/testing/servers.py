@@ -1,0 +1,68 @@
+"""Real servers for tests: in processes of their own, on loopback, ended by pid."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+START = 60.0
+"""Seconds that a server may take to answer, on a machine that does other things too."""
+END = 20.0
+"""Seconds that it may take to end."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, environ: Mapping[str, str], url: str, cwd: Path | None = None
+) -> Generator[subprocess.Popen[bytes]]:
+    """A process that answers `url` with 200, in a process group of its own; the group is ended with the block.
+
+    Raises ChildProcessError when it ends before it answers, TimeoutError when it doesn't answer or doesn't end in time.
+    """
+    process = subprocess.Popen(command, env=dict(environ), cwd=cwd, start_new_session=True)
+    try:
+        _await_answer(process, url)
+        yield process
+    finally:
+        _end(process)
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ChildProcessError(f"{process.args!r} ended with {process.returncode} before it answered {url}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                if response.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise TimeoutError(f"{process.args!r} did not answer {url} within {START:.0f} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C on a terminal does: the whole group, because `make` and shells don't pass signals on."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=END)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise TimeoutError(f"{process.args!r} did not end within {END:.0f} s of SIGINT") from None
