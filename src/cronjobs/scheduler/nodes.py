@@ -116,17 +116,13 @@ def resync(session: WriteSession, settings: Settings) -> Status:
 
 
 def _counts(session: Session) -> dict[str, int]:
-    active, scheduled, due = (
-        session.execute(
-            select(
-                func.count(),
-                func.count(Job.next_run_at),
-                func.count().filter(Job.next_run_at <= clock.naive_utc()),
-            ).where(Job.is_active.is_(True))
-        )
-        .one()
-        .tuple()
-    )
+    active, scheduled, due = session.execute(
+        select(
+            func.count(),
+            func.count(Job.next_run_at),
+            func.count().filter(Job.next_run_at <= clock.naive_utc()),
+        ).where(Job.is_active.is_(True))
+    ).one()
     running = session.scalar(select(func.count()).select_from(JobExecution).where(JobExecution.status == RUNNING))
     return {
         "active_jobs": active,

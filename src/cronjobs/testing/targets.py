@@ -1,6 +1,7 @@
 """A web server on the loopback that jobs call: answers as it is told, and remembers what it was asked."""
 
 import json
+import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -54,6 +55,15 @@ def target() -> Generator[Target]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on the loopback where nobody answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 def _handler(made: Target) -> type[BaseHTTPRequestHandler]:

@@ -23,7 +23,7 @@ LAST_PAGE = 1_000_000
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]+(?:[Zz]|[+-][0-9:]+)?")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]+(?:[Zz]|[+-][0-9:]+)?")
 _DIGITS = 18
 """Of what is compared as a number; a longer one is out of every range."""
 
