@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from cronjobs.settings import Settings
 from cronjobs.testing import worlds
 from cronjobs.testing.client import Api, Sender
+from cronjobs.testing.targets import target, unused_port
 from cronjobs.testing.worlds import Person, World
 from crossfade.project import Project
 from crossfade.router import Router
@@ -33,6 +34,8 @@ __all__ = [
     "router",
     "session",
     "settings",
+    "target",
+    "unused_port",
     "viewer",
     "world",
 ]

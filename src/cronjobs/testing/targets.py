@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _handler(made: Target) -> type[BaseHTTPRequestHandler]:
 
         do_POST = do_GET  # noqa: N815 - as above
 
+        @override
         def log_message(self, *_args: object) -> None:
             """Says nothing: the tests read what was asked."""
 

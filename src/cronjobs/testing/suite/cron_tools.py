@@ -1,6 +1,7 @@
-"""The tools for cron expressions: whether one is a schedule, when it is due next, and what the other dialect would do."""
+"""The tools for cron expressions: whether one is a schedule, when it is due, and what the other dialect would do."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_next_runs_are_shown_in_the_schedulers_zone(
     assert answer.json["count"] == 5
     runs = [datetime.fromisoformat(run) for run in answer.json["next_runs"]]
     assert [(run.hour, run.utcoffset()) for run in runs] == [(9, timedelta(hours=9))] * 5
-    assert [later - sooner for sooner, later in zip(runs, runs[1:], strict=False)] == [timedelta(days=1)] * 4
+    assert [later - sooner for sooner, later in pairwise(runs)] == [timedelta(days=1)] * 4
 
 
 @pytest.mark.parametrize(

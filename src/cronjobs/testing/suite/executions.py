@@ -1,7 +1,7 @@
 """Executions: of one job and of all, narrowed, paged and counted."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from cronjobs.testing.client import Api
 from cronjobs.testing.jobs import store, store_execution
 from cronjobs.testing.statements import counted
 from cronjobs.testing.worlds import Person
+from crossfade import clock
 
 EXECUTION_KEYS = {
     "id",
@@ -27,7 +28,7 @@ EXECUTION_KEYS = {
     "error_message",
     "output",
 }
-NOON = datetime(2026, 11, 21, 12)
+NOON = clock.naive_utc(datetime(2026, 11, 21, 12, tzinfo=UTC))
 """Naive UTC, as stored."""
 
 
@@ -291,7 +292,7 @@ def test_executions_are_narrowed_to_a_period(
     api: Api, session: Session, settings: Settings, viewer: Person, span: dict[str, str], expected: str
 ) -> None:
     job = store(session, settings)
-    midnight = datetime(2026, 11, 21)
+    midnight = NOON - timedelta(hours=12)
     day, tick = timedelta(days=1), timedelta(microseconds=1)
     starts = {
         "before": midnight - tick,

@@ -13,7 +13,7 @@ from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
 from cronjobs.testing.jobs import create, day, store, wanted, workflow
-from cronjobs.testing.targets import Target, target, unused_port  # noqa: F401 - fixtures are asked for by name
+from cronjobs.testing.targets import Target
 from cronjobs.testing.worlds import Person
 from crossfade.router import Router
 
