@@ -77,7 +77,9 @@ def _answer_errors_as_json(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def bare(error: HTTPException) -> Response:
-        return _answer(problems.of_status(error.code or 500, dict(error.get_headers())))
+        # Such as Allow. Not Content-Type, which is that of the page that this answer replaces.
+        headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        return _answer(problems.of_status(error.code or 500, headers))
 
     @app.errorhandler(IntegrityError)
     def collided(_: IntegrityError) -> Response:
