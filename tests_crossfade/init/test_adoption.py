@@ -1,5 +1,6 @@
 """Databases that the legacy application made: taken in with every row, or refused with nothing changed."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cronjobs import models
-from crossfade.errors import ForeignSchemaError
+from crossfade import clock
+from crossfade.errors import DatabaseUnwritableError, ForeignSchemaError
 
 LATER = ("jobs.end_date", "jobs.pic_team", "pic_teams.slack_handle")
 
@@ -133,6 +135,39 @@ def test_oddities_are_told(place, legacy):
     assert "hourly' (" not in told
 
 
+def test_every_kind_of_metadata_that_is_no_object_is_told(place, legacy):
+    legacy(place)
+    for kind, text in {"null": "null", "true": "true", "number": "1.5", "empty": "", "deep": "[" * 100_000}.items():
+        place.run(
+            "INSERT INTO jobs (id, name, cron_expression, job_metadata, category, enable_email_notifications,"
+            f" notify_on_success, is_active, created_at, updated_at) VALUES ('{kind}', '{kind}', '0 0 * * *', '{text}',"
+            " 'general', FALSE, FALSE, TRUE, '2023-01-01', '2023-01-01')"
+        )
+
+    told = "\n".join(place.init().oddities)
+
+    assert "the metadata of 'null' is null" in told
+    assert "the metadata of 'true' is a boolean" in told
+    assert "the metadata of 'number' is a number" in told
+    assert "the metadata of 'broken', 'deep', 'empty' is no JSON" in told
+
+
+def test_a_long_list_is_cut_but_counted(place, legacy):
+    legacy(place, rows=False)
+    place.run(
+        "INSERT INTO jobs (id, name, cron_expression, category, enable_email_notifications, notify_on_success,"
+        " is_active, created_at, updated_at) VALUES "
+        + ", ".join(
+            f"('{number}', 'job {number:03}', '0 0 * * *', 'general', FALSE, FALSE, TRUE, '2023-01-01', '2023-01-01')"
+            for number in range(25)
+        )
+    )
+
+    (sentence,) = place.init().oddities
+
+    assert "'job 019' and 5 more belong to nobody" in sentence
+
+
 def test_a_tidy_legacy_database_has_no_oddities(place, legacy):
     legacy(place, rows=False)
 
@@ -182,6 +217,37 @@ def test_the_file_as_it_was_is_kept_beside(file, legacy):
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert tables == before.keys()
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (4,)
+
+
+def test_a_copy_that_can_not_be_written_stops_the_adoption(file, legacy, home):
+    legacy(file)
+    file.run("UPDATE jobs SET job_metadata = hex(zeroblob(500000))")
+    before = file.rows()
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "from crossfade.cli import init; init.main()"
+    )
+    variables = os.environ | {"CROSSFADE_PROJECT": str(home), "DATABASE_URL": f"sqlite:///{file.path}", "TESTING": ""}
+
+    ended = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 3
+    assert "its copy legacy.before-adoption-" in ended.stderr
+    assert file.rows() == before
+    assert [found.name for found in file.path.parent.iterdir()] == ["legacy.db"]
+
+
+def test_a_copy_never_overwrites_a_file(file, legacy, monkeypatch):
+    legacy(file)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    taken = file.path.with_name(f"legacy.before-adoption-{now:%Y%m%dT%H%M%S%fZ}.db")
+    taken.write_text("mine")
+
+    with pytest.raises(DatabaseUnwritableError, match="there is such a file already"):
+        file.init()
+
+    assert taken.read_text() == "mine"
 
 
 @pytest.mark.parametrize(

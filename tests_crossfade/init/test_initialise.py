@@ -23,7 +23,7 @@ from crossfade.errors import (
     UnknownRevisionError,
 )
 from crossfade.project import Project
-from crossfade.revisions import Revisions, installation, steps
+from crossfade.revisions import Revisions, installation, opening, steps
 from crossfade.router import Router
 from crossfade.routes import resolve
 from crossfade.settings import Settings
@@ -239,6 +239,18 @@ def test_a_database_that_is_missing_on_the_server_is_made(server, on_server):
 
     assert sorted(report.action for report in reports) == ["created", "current", "current"]
     assert missing.check() == ()
+
+
+def test_a_server_without_a_database_postgres_is_asked_in_another(server, on_server, monkeypatch):
+    missing = dataclasses.replace(on_server, url=server.url.set(database="asked_elsewhere"))
+    on_server.run_alone("DROP DATABASE IF EXISTS asked_elsewhere")
+
+    monkeypatch.setattr(opening, "_MAINTENANCE", ("no_such_database",))
+    with pytest.raises(DatabaseMissingError, match="createdb asked_elsewhere"):
+        missing.init()
+    monkeypatch.setattr(opening, "_MAINTENANCE", ("no_such_database", "template1"))
+
+    assert missing.init().action == "created"
 
 
 def test_a_server_that_refuses_to_make_the_database_is_quoted(server, on_server):

@@ -105,7 +105,12 @@ def test_the_steps_are_listed_in_their_order(package):
 
 
 @pytest.mark.parametrize(
-    ("parents", "message"), [({3: "0001"}, "must have one first and one last"), ({2: None}, "must have one first")]
+    ("parents", "message"),
+    [
+        ({3: "0001"}, "must have one first and one last"),
+        ({2: None}, "must have one first"),
+        ({1: "0003"}, "[Cc]ycle"),
+    ],
 )
 def test_revisions_that_are_no_line_are_refused(package, parents, message):
     with pytest.raises(RevisionsError, match=message):

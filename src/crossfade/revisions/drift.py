@@ -13,8 +13,6 @@ from typing import Any, Literal
 from alembic.ddl.impl import DefaultImpl
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
-    NUMERIC,
-    Boolean,
     Column,
     Connection,
     Dialect,
@@ -102,9 +100,6 @@ def _column_differences(inspector: Inspector, impl: DefaultImpl, table: Table) -
 
 
 def _types_differ(impl: DefaultImpl, reflected: Column[Any], column: Column[Any]) -> bool:
-    if isinstance(column.type, Boolean) and type(reflected.type) is NUMERIC and impl.dialect.name == "sqlite":
-        # How SQLite reflects BOOL, which is as good as BOOLEAN: it keeps numbers either way.
-        return False
     if impl.compare_type(reflected, column):
         return True
     # Alembic takes a length that only one side states for "not specified"; for us it is another type.

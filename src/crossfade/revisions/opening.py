@@ -63,6 +63,8 @@ def copy_beside(route: Route, when: str) -> Path | None:
         target.open("xb").close()
         target.chmod(route.path.stat().st_mode & 0o777)
         with closing(_read_only(route.path)) as source, closing(sqlite3.connect(target)) as copy:
+            # What can't be finished is deleted, so it needs no journal, which would be left beside it.
+            copy.execute("PRAGMA journal_mode=OFF")
             source.backup(copy)
     except FileExistsError:
         raise _copy_failed(route, target, "there is such a file already") from None
