@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,11 +21,18 @@ from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems
 from cronjobs.web.problems import Problem
+from cronjobs.web.schemas.answers import Refusal
 from crossfade.errors import UnreachableError
 from crossfade.fastapi import install, lifespan
 from crossfade.router import Router
 
 PREFIX = "/api/v2"
+
+# In the place of FastAPI's own 422, which is never sent: to clients of the contract it would mean a dead session.
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Refusal, "description": "The request was refused, and changed nothing"},
+    "5XX": {"model": Refusal, "description": "The request failed, and changed nothing"},
+}
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     )
     app.state.cronjobs = Parts(made.settings, made.router)
     for each in routers.every():
-        app.include_router(each, prefix=PREFIX)
+        app.include_router(each, prefix=PREFIX, responses=_REFUSALS)
     _answer_errors_as_json(app)
     install(app, made.router)
     app.add_middleware(AnyPath)

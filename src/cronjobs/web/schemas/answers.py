@@ -20,3 +20,12 @@ class Answer(BaseModel):
     """The base of every answer: made from models by attribute, serialised by `model_dump_json`."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class Refusal(Answer):
+    """What every error looks like; some carry more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error: str
+    message: str
