@@ -17,7 +17,13 @@ from crossfade import clock
 from crossfade.database import stamps
 from crossfade.database.engines import Engines
 from crossfade.database.sessions import WriteSession, begin_write
-from crossfade.errors import CrossfadeError, DatabaseMissingError, ForeignSchemaError, SchemaBusyError
+from crossfade.errors import (
+    CrossfadeError,
+    DatabaseMissingError,
+    ForeignSchemaError,
+    SchemaBusyError,
+    UnknownRevisionError,
+)
 from crossfade.project import Project
 from crossfade.revisions import adoption as adoptions
 from crossfade.revisions import opening
@@ -209,7 +215,11 @@ def _adopt(connection: Connection, routes: Sequence[Route], parts: _Parts) -> Re
 def _refuse_foreign(connection: Connection, route: Route, parts: _Parts) -> tuple[Difference, ...]:
     """What an adoption has to add, nothing for databases that need none; raises for those that aren't ours."""
     if current(connection) is not None:
-        parts.revisions.pending(connection)
+        try:
+            parts.revisions.pending(connection)
+        except UnknownRevisionError as error:
+            # A connection doesn't know which file it was opened for, nor who named it.
+            raise UnknownRevisionError(**error.facts | {"url": route.masked, "source": route.source}) from error
         return ()
     if not _tables(connection, parts):
         return ()
