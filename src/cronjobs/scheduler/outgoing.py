@@ -172,7 +172,9 @@ def is_public(address: str) -> bool:
 def _is_plainly_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (address.ipv4_mapped is not None or address in _NAT64):
         return True  # a mere wrapping: what it embeds is asked by itself
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_link_local)
+    if address.is_multicast or address.is_reserved or (isinstance(address, IPv6Address) and address.is_site_local):
+        return False
+    return address.is_global
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
@@ -264,6 +266,8 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
 def _worded(error: Exception, url: yarl.URL, status: int | None) -> str:
     host = url.host
     match error:
+        case aiohttp.InvalidURL():
+            return f"The host {host} is written in a way that can't be used."
         case aiohttp.ClientConnectorDNSError():
             return f"The host {host} has no address."
         case aiohttp.ClientSSLError():

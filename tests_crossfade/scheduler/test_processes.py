@@ -1,0 +1,103 @@
+"""Several processes of both stacks claim from one database, and some are killed: no double, none missing."""
+
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from cronjobs.models import Job, JobExecution
+from cronjobs.services import runs
+from crossfade import clock
+from crossfade.project import Project
+
+JOBS = 300
+CLAIMER = Path(__file__).with_name("claimer.py")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def start(world, environ, journal):
+    """Starts a claimer; `go` lets it claim. What still runs at the end is killed."""
+    url = world.router.engine("flask").url.set(drivername=world.router.route("flask").url.drivername)
+    variables = {
+        "TESTING": "true",
+        "TEST_DATABASE_URL": url.render_as_string(hide_password=False),
+        "CROSSFADE_PROJECT": str(Project.find().root),
+    }
+    with ExitStack() as stack:
+
+        def claimer(name, node):
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, CLAIMER, name, node, journal],
+                    env=environ | variables,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield claimer
+
+
+def said(process):
+    return process.stdout.readline().strip()
+
+
+def go(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run(start, journal, session, write):
+    due = clock.naive_utc() - timedelta(seconds=2)
+    now = clock.naive_utc()
+    with session.begin():
+        session.add_all(
+            Job(
+                name=f"job {number}",
+                cron_expression="0 0 1 1 *",
+                target_url="http://127.0.0.1:9/",
+                next_run_at=due,
+                updated_at=now,
+                planned_at=now,
+            )
+            for number in range(JOBS)
+        )
+    claimers = [start(stack, f"{stack}-{number}") for stack in ("flask", "fastapi") for number in (1, 2)]
+    spare = start("flask", "flask-3")
+    assert [said(process) for process in (*claimers, spare)] == ["ready"] * 5
+
+    for process in claimers:
+        go(process)
+    for process, batches in zip(claimers[:3], (1, 3, 5), strict=True):
+        for _ in range(batches):
+            said(process)
+        process.kill()
+    go(spare)
+    assert [line.strip() for line in (*claimers[3].stdout, *spare.stdout)].count("done") == 2
+
+    executed = Counter(tuple(line.split()[:2]) for line in journal.read_text().splitlines())
+    scheduled = select(JobExecution.job_id).where(JobExecution.scheduled_for.is_not(None))
+    rows = Counter(session.scalars(scheduled).all())
+    assert set(executed.values()) == {1}
+    assert len(rows) == JOBS
+    assert set(rows.values()) == {1}
+    assert session.scalar(select(func.count()).select_from(Job).where(Job.next_run_at <= clock.naive_utc())) == 0
+
+    # What a killed process had claimed and not finished does not stay "running".
+    unfinished = session.scalar(select(func.count()).where(JobExecution.status == "running"))
+    assert write(runs.reap, now=clock.now() + runs.LEASE + timedelta(minutes=1)) == unfinished
+    session.rollback()
+    assert session.scalar(select(func.count()).where(JobExecution.status == "running")) == 0
