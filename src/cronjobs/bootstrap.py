@@ -1,12 +1,11 @@
-"""What both app factories begin with: settings, a router named after the process, and a schema where only we can make it."""
+"""What both app factories begin with: settings, a router named after the process, the schema of a database in memory."""
 
 from dataclasses import dataclass
-
-from crossfade.router import Router
 
 from cronjobs.seeds import seed
 from cronjobs.settings import Settings, load
 from crossfade import revisions
+from crossfade.router import Router
 from crossfade.routes import Stack
 
 

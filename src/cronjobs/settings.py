@@ -1,4 +1,4 @@
-"""Every variable of the application, on top of the router's: one class for both stacks, the scheduler and the scripts."""
+"""Every variable of the application, on top of the router's: one class for both stacks, the scheduler and scripts."""
 
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo

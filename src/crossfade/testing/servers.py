@@ -56,8 +56,8 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    # To the leader alone, which ends its own: gunicorn's threaded workers can deadlock when a second signal from outside
-    # meets the leader's in their handler.
+    # To the leader alone, which ends its own: gunicorn's threaded workers can deadlock when a second signal, from
+    # outside, meets the leader's in their handler.
     if process.poll() is not None:
         return
     process.terminate()

@@ -18,7 +18,8 @@ async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Resp
     return reply(Health.model_validate(found), 200 if found.database.reachable else 503)
 
 
-@router.api_route("/echo", methods=["GET", "POST"], response_model=Echo)
+@router.get("/echo", response_model=Echo, operation_id="echo_nothing")
+@router.post("/echo", response_model=Echo, operation_id="echo")
 async def echo(request: Request, settings: AppSettings) -> Response:
     if settings.app_env == "production":
         raise HTTPException(404)
