@@ -46,7 +46,10 @@ def hold_lifeline() -> None:
 def _watch(pipe: int) -> None:
     # Nothing is ever written: a read returns when the other end is closed.
     os.read(pipe, 1)
-    # The group is the stack's own (see `processes`): the server, its workers, nothing else.
-    os.killpg(0, signal.SIGTERM)
+    try:
+        # The leader of the group is the stack's server (see `processes`): it ends its workers in its own order.
+        os.kill(os.getpgrp(), signal.SIGTERM)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os.killpg(0, signal.SIGKILL)

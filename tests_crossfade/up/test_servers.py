@@ -1,0 +1,185 @@
+"""The application that this project carries across, under the usual servers: one stack alone, and both by `up`."""
+
+import json
+import re
+import shutil
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crossfade import clock
+
+PRODUCTION = {"APP_ENV": "production", "SECRET_KEY": "s" * 40}
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A folder that is the application's project, with an `instance/` of its own."""
+    folder = tmp_path / "cronjobs-project"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture
+def start(run, place):
+    """Starts a command on the application's databases, made by `crossfade init`."""
+
+    def begin(*arguments, **variables):
+        made = run(sys.executable, "-m", "crossfade", "init", cwd=place)
+        assert made.ended() == 0, made.err
+        return run(sys.executable, "-m", *arguments, cwd=place, CROSSFADE_PROJECT=str(place), **variables)
+
+    return begin
+
+
+def healthy(server, http, url):
+    """The health that a server reports, once it does."""
+    answer = http.eventually(lambda: http.answers(url) or server.process.poll() is not None)
+    assert server.process.poll() is None, server.err
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_flask_runs_by_its_own_command(start, http, free_port, place, number):
+    server = start("flask", "--app", "cronjobs.flask_app", "run", "--port", str(free_port))
+
+    health = healthy(server, http, f"http://127.0.0.1:{free_port}/api/health")
+    server.signal(number)
+    server.ended()
+
+    assert health["stack"] == "flask"
+    assert health["database"]["mode"] == "shared"
+    assert http.inhabitants(place) == set()
+
+
+def test_flask_runs_under_gunicorn(start, http, free_port, place):
+    server = start("gunicorn", "cronjobs.flask_app:create_app()", "--bind", f"127.0.0.1:{free_port}")
+
+    health = healthy(server, http, f"http://127.0.0.1:{free_port}/api/health")
+    server.signal(signal.SIGTERM)
+
+    assert server.ended() == 0
+    assert health["stack"] == "flask"
+    assert http.inhabitants(place) == set()
+
+
+def test_fastapi_runs_under_uvicorn(start, http, free_port, place):
+    server = start("uvicorn", "--factory", "cronjobs.fastapi_app:create_app", "--port", str(free_port))
+
+    health = healthy(server, http, f"http://127.0.0.1:{free_port}/api/v2/health")
+    server.signal(signal.SIGTERM)
+    server.ended()
+
+    assert health["stack"] == "fastapi"
+    assert health["database"]["mode"] == "shared"
+    assert http.inhabitants(place) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (("flask", "--app", "cronjobs.flask_app", "run", "--port"), "/api/health"),
+        (("uvicorn", "--factory", "cronjobs.fastapi_app:create_app", "--port"), "/api/v2/health"),
+    ],
+)
+def test_a_test_run_switches_the_scheduler_off_whatever_else_is_set(start, http, free_port, command, path):
+    server = start(*command, str(free_port), TESTING="true", SCHEDULER_ENABLED="true")
+    answer = http.eventually(lambda: http.answers(f"http://127.0.0.1:{free_port}{path}"))
+
+    assert answer.json["scheduler_running"] is False, server.err
+    assert answer.json["database"]["mode"] == "test"
+
+
+def sign_in(shop, http, prefix):
+    password = re.search(r"^password: (\S+)$", shop.out, re.MULTILINE)[1]
+    answer = http.post(f"{shop.address}{prefix}/auth/login", {"username": "admin", "password": password})
+    assert answer.status == 200, answer.body
+    return {"Authorization": f"Bearer {answer.json['access_token']}"}
+
+
+def test_up_serves_the_application_and_its_jobs_fire(run, http, place):
+    shop = run(sys.executable, "-m", "crossfade", "up", cwd=place, PORT="0").serving()
+    token = sign_in(shop, http, "/api")
+    job = {
+        "name": "made on Flask",
+        "cron_expression": "* * * * *",
+        "target_url": f"{shop.address}/api/echo",
+        "end_date": (clock.now() + timedelta(days=30)).date().isoformat(),
+        "pic_team": "platform",
+    }
+    created = http.post(f"{shop.address}/api/jobs", job, **token)
+    assert created.status == 201, created.body
+
+    def fired():
+        answer = http.ask(f"{shop.address}/api/v2/executions?status=success&trigger_type=scheduled", **token)
+        return {one["job_name"] for one in answer.json["executions"]}
+
+    seen = {one["name"] for one in http.ask(f"{shop.address}/api/v2/jobs", **token).json["jobs"]}
+    demo = {
+        one["name"]
+        for one in http.ask(f"{shop.address}/api/jobs", **token).json["jobs"]
+        if one["cron_expression"] == "* * * * *" and one["is_active"] and one["name"] != job["name"]
+    }
+
+    assert "made on Flask" in seen
+    assert demo
+    http.eventually(lambda: fired() >= demo | {"made on Flask"}, within=150)
+    shop.signal(signal.SIGINT)
+    assert shop.ended() == 0
+    assert http.inhabitants(place) == set()
+
+
+def test_up_under_testing_serves_disposable_databases_and_fires_nothing(run, http, place):
+    shop = run(
+        sys.executable, "-m", "crossfade", "up", cwd=place, PORT="0", TESTING="true", SCHEDULER_ENABLED="true"
+    ).serving()
+
+    for path in ("/api/health", "/api/v2/health"):
+        health = http.ask(f"{shop.address}{path}").json
+        assert health["scheduler_running"] is False
+        assert health["database"]["mode"] == "test"
+    assert not (place / "instance" / "cron_jobs.db").exists()
+
+
+def test_production_without_secrets_does_not_start(run, place):
+    shop = run(sys.executable, "-m", "crossfade", "up", cwd=place, PORT="0", APP_ENV="production")
+
+    assert shop.ended() == 2
+    assert shop.err.count("\n") == 1
+    assert "SECRET_KEY" in shop.err
+    assert not (place / "instance").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "words"),
+    [
+        ({"APP_ENV": "production"}, "settings", "SECRET_KEY is not set"),
+        ({"APP_ENV": "production", "SECRET_KEY": "short"}, "settings", "shorter than 32"),
+        (
+            {"APP_ENV": "production", "SECRET_KEY": "s" * 40, "JWT_SECRET_KEY": "s" * 40},
+            "settings",
+            "equals SECRET_KEY",
+        ),
+        (
+            PRODUCTION | {"WEBHOOK_ALLOW_PRIVATE": "1"},
+            "private-targets",
+            "WEBHOOK_ALLOW_PRIVATE (environment)",
+        ),
+        ({"TESTING": "1", "SCHEDULER_ENABLED": "1"}, "scheduler-under-testing", "nothing will be fired"),
+        ({"SCHEDULER_TIMEZONE": "Asia/Atlantis"}, "settings", "Asia/Atlantis"),
+        ({"CORS_ORIGINS": "jobs.example.com, https://ok.example"}, "cors-origin", "'jobs.example.com'"),
+        ({"MAIL_USERNAME": "postman"}, "mail-off", "MAIL_SERVER"),
+    ],
+)
+def test_the_doctor_knows_what_only_the_application_knows(run, place, variables, code, words):
+    doctor = run(sys.executable, "-m", "crossfade", "doctor", "--json", cwd=place, **variables)
+
+    assert doctor.ended() == 1, doctor.err
+    findings = [one for one in json.loads(doctor.out)["findings"] if one["code"] == code]
+    assert any(words in one["message"] for one in findings), doctor.out
