@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from cronjobs.seeds import seed
 from cronjobs.settings import Settings, load
 from crossfade import revisions
+from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.routes import Stack
 
@@ -22,7 +22,8 @@ def parts(stack: Stack, settings: Settings | None, router: Router | None) -> Beg
     settings = settings or (load() if router is None else _settings_of(router))
     router = router or Router(settings, name=f"{stack}:web")
     if router.route(stack).in_memory:
-        _create(router, stack)
+        # It lives in this process alone, where no `crossfade init` could reach it.
+        revisions.initialise(router, Project.find(settings.root), stacks=(stack,))
     return Beginning(settings, router)
 
 
@@ -33,11 +34,3 @@ def _settings_of(router: Router) -> Settings:
         )
     return router.settings
 
-
-def _create(router: Router, stack: Stack) -> None:
-    """The schema of a database in memory: it lives in this process alone, where no `crossfade init` could reach it."""
-    with router.session(stack) as session:
-        connection = session.connection()
-        if revisions.current(connection) is None:
-            revisions.Revisions("cronjobs.revisions").upgrade(connection)
-            seed(session)
