@@ -60,7 +60,9 @@ def apply(session: Session, job: Job, draft: Draft, settings: Settings) -> None:
         if field in draft and _is_blank(draft[field]):
             raise _invalid(field, "it can't be cleared")
     if any(field in draft for field in targets.FIELDS):
-        _set_target(job, targets.renamed(draft, job, default_owner=settings.default_github_owner))
+        target = targets.renamed(draft, job, default_owner=settings.default_github_owner)
+        if target is not None:
+            _set_target(job, target)
     _set_fields(session, job, draft, settings)
 
 

@@ -65,8 +65,8 @@ def named(wanted: Named, *, default_owner: str | None) -> Target:
     return _workflow(wanted, Target(), default_owner=default_owner)
 
 
-def renamed(wanted: Named, job: Job, *, default_owner: str | None) -> Target:
-    """The target of a job after a change. Naming the other kind replaces the target; the rest stays as it was.
+def renamed(wanted: Named, job: Job, *, default_owner: str | None) -> Target | None:
+    """The target of a job after a change; None if it stays. Naming the other kind replaces the target.
 
     What is stored and not mentioned is not checked again: legacy rows hold what they hold.
     """
@@ -81,7 +81,8 @@ def renamed(wanted: Named, job: Job, *, default_owner: str | None) -> Target:
         github_workflow_name=job.github_workflow_name,
     )
     if left.target_url is not None and not _names_workflow(wanted):
-        return Target(target_url=left.target_url)
+        only_owner = wanted.keys() & set(FIELDS) == {"github_owner"}
+        return None if only_owner else Target(target_url=left.target_url)
     return _workflow(wanted, left, default_owner=default_owner)
 
 

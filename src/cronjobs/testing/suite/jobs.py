@@ -2,21 +2,29 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cronjobs.models import Job, JobCategory, JobExecution, Notification, PicTeam
+from cronjobs.models import Job, JobCategory, JobExecution, Notification, PicTeam, User
+from cronjobs.services import jobs
+from cronjobs.services.drafts import Draft
+from cronjobs.services.errors import InvalidError
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
 from cronjobs.testing.jobs import create, day, store, store_execution, wanted, workflow
 from cronjobs.testing.statements import counted
 from cronjobs.testing.worlds import Person
+from cronjobs.web.schemas.jobs import JobFields
 from crossfade import clock
+from crossfade.database.sessions import begin_write
 
 WRITTEN_KEYS = {
     "id",
@@ -147,6 +155,24 @@ def test_the_category_is_found_by_slug_or_name_in_any_case(
     ]
 
     assert found == ["night-shift", "night-shift", "general", "general", "general", "general"]
+
+
+def test_the_general_category_is_there_even_where_nobody_seeded_it(
+    api: Api, session: Session, settings: Settings, admin: Person
+) -> None:
+    session.execute(delete(JobCategory))
+    session.commit()
+
+    assert create(api, admin, wanted(settings, category="General"))["category"] == "general"
+
+
+def test_of_two_teams_of_one_name_the_active_one_is_meant(
+    api: Api, session: Session, settings: Settings, admin: Person
+) -> None:
+    add_team(session, "a-former", "Twins", is_active=False)
+    add_team(session, "b-present", "Twins")
+
+    assert create(api, admin, wanted(settings, pic_team="twins"))["pic_team"] == "b-present"
 
 
 def test_addresses_are_kept_once_each_while_mails_are_wanted(api: Api, settings: Settings, admin: Person) -> None:
@@ -701,8 +727,22 @@ def test_a_stored_target_is_not_judged_by_todays_rules(
     assert (kept.target_url, kept.github_workflow_name) == ("https://example.com/hook", "nightly")
     assert api.put(f"/jobs/{loose.id}", token=admin.token, json={"github_owner": "me"}).status == 200
     assert stored(session, loose.id).github_workflow_name == "nightly"
+    assert api.put(f"/jobs/{both.id}", token=admin.token, json={"github_owner": "me"}).status == 200
+    assert stored(session, both.id).github_owner == "acme"
     assert api.put(f"/jobs/{both.id}", token=admin.token, json={"target_url": ""}).status == 200
     assert stored(session, both.id).target_url is None
+
+
+def test_the_unused_half_of_a_stored_target_can_be_cleared(
+    api: Api, session: Session, settings: Settings, admin: Person
+) -> None:
+    both = store(session, settings, github_owner="acme", github_repo="tools", github_workflow_name="nightly.yml")
+
+    blank = {"github_repo": "", "github_workflow_name": None}
+    changed = api.put(f"/jobs/{both.id}", token=admin.token, json=blank).json["job"]
+
+    fields = ("target_url", "github_owner", "github_repo", "github_workflow_name")
+    assert [changed[field] for field in fields] == ["https://example.com/hook", None, None, None]
 
 
 @pytest.mark.parametrize("field", ["name", "cron_expression", "end_date", "pic_team"])
@@ -939,3 +979,80 @@ def test_the_role_is_asked_before_the_body_and_the_body_before_the_job(
     assert api.request("PUT", "/jobs/nobody", token=viewer.token, raw=b"{").status == 403
     assert api.request("PUT", "/jobs/nobody", token=editor.token, raw=b"{").status == 400
     assert api.put("/jobs/nobody", token=editor.token, json={}).status == 404
+
+
+# Two at once
+
+
+def test_of_two_jobs_of_one_name_at_once_one_is_created(
+    api: Api, session: Session, settings: Settings, editor: Person
+) -> None:
+    start = Barrier(4)
+
+    def post(_: int) -> tuple[int, str | None]:
+        start.wait(timeout=30)
+        answer = api.post("/jobs", token=editor.token, json=wanted(settings))
+        return answer.status, answer.json.get("error")
+
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        answers = list(threads.map(post, range(4)))
+
+    assert sorted(answers, key=str) == [(201, None), *[(400, "Duplicate name")] * 3]
+    assert len(session.scalars(select(Job)).all()) == 1
+
+
+def test_a_name_that_was_taken_behind_the_check_is_refused_all_the_same(
+    session: Session, settings: Settings, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What PostgreSQL allows between check and flush: somebody else's commit.
+    monkeypatch.setattr(jobs, "_refuse_taken", lambda *_args, **_kwargs: None)
+    store(session, settings, name="Nightly report")
+    caller = session.get_one(User, admin.id)
+
+    with pytest.raises(InvalidError, match="already"):
+        jobs.create(begin_write(session), caller, draft(settings), settings)
+
+
+def test_what_collides_otherwise_is_not_called_a_taken_name(session: Session, settings: Settings) -> None:
+    nobody = User(id="nobody", username="nobody", role="user")
+
+    with pytest.raises(IntegrityError):
+        jobs.create(begin_write(session), nobody, draft(settings), settings)
+
+
+# Settings
+
+
+def draft(settings: Settings, **changes: Any) -> Draft:
+    """What the service is given for a job as a client writes it."""
+    return JobFields.model_validate(wanted(settings, **changes)).draft()
+
+
+def test_the_owner_of_repositories_and_the_dialect_may_be_settings(
+    session: Session, settings: Settings, admin: Person
+) -> None:
+    ours = settings.replaced(source="test", default_github_owner="house", cron_dialect="apscheduler")
+    caller = session.get_one(User, admin.id)
+    parts = {"target_url": None, "github_repo": "tools", "github_workflow_name": "nightly.yml"}
+
+    job = jobs.create(begin_write(session), caller, draft(settings, **parts), ours)
+
+    assert (job.github_owner, job.cron_dialect) == ("house", "apscheduler")
+    jobs.change(begin_write(session), caller, job.id, {"github_owner": "acme"}, ours)
+    assert job.github_owner == "acme"
+    jobs.change(begin_write(session), caller, job.id, {"github_owner": None}, ours)
+    assert job.github_owner == "house"
+
+
+def test_days_are_those_of_the_schedulers_zone(session: Session, settings: Settings, admin: Person) -> None:
+    # 26 hours apart: it is never the same day in both.
+    first = settings.replaced(source="test", scheduler_timezone="Pacific/Kiritimati")
+    last = settings.replaced(source="test", scheduler_timezone="Etc/GMT+12")
+    caller, ending = session.get_one(User, admin.id), day(last, 0).isoformat()
+
+    job = jobs.create(begin_write(session), caller, draft(last, end_date=ending), last)
+
+    assert not jobs.has_ended(job, last)
+    assert jobs.has_ended(job, first)
+    with pytest.raises(InvalidError, match="today or later"):
+        jobs.create(begin_write(session), caller, draft(first, name="another", end_date=ending), first)
