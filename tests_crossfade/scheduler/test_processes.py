@@ -1,7 +1,9 @@
 """Several processes of both stacks claim from one database, and some are killed: no double, none missing."""
 
+import asyncio
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobExecution, SchedulerNode
 from cronjobs.services import runs
 from crossfade import clock
 from crossfade.project import Project
@@ -24,22 +26,26 @@ def journal(tmp_path):
     return tmp_path / "journal"
 
 
-@pytest.fixture
-def start(world, environ, journal):
-    """Starts a claimer; `go` lets it claim. What still runs at the end is killed."""
-    url = world.router.engine("flask").url.set(drivername=world.router.route("flask").url.drivername)
-    variables = {
+def variables(world):
+    """What leads a process to the world's database."""
+    url = world.router.route("flask").url
+    return {
         "TESTING": "true",
         "TEST_DATABASE_URL": url.render_as_string(hide_password=False),
         "CROSSFADE_PROJECT": str(Project.find().root),
     }
+
+
+@pytest.fixture
+def start(world, environ, journal):
+    """Starts a claimer; `go` lets it claim. What still runs at the end is killed."""
     with ExitStack() as stack:
 
         def claimer(name, node):
             process = stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, CLAIMER, name, node, journal],
-                    env=environ | variables,
+                    env=environ | variables(world),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -101,3 +107,43 @@ def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run
     assert write(runs.reap, now=clock.now() + runs.LEASE + timedelta(minutes=1)) == unfinished
     session.rollback()
     assert session.scalar(select(func.count()).where(JobExecution.status == "running")) == 0
+
+
+ENDING = """
+import atexit, sys
+from cronjobs.scheduler.ticker import Scheduler
+from cronjobs.settings import load
+from crossfade.router import Router
+
+settings = load()
+router = Router(settings)
+atexit.register(router.dispose)
+scheduler = Scheduler(router, settings, "flask")
+scheduler.start()
+atexit.register(scheduler.stop)
+sys.stdin.readline()
+"""
+
+
+def test_a_process_that_ends_in_order_writes_down_the_runs_in_flight(world, environ, target, add_job, session):
+    """By then the interpreter gives no more threads."""
+
+    async def slow(_, writer):
+        await asyncio.sleep(0.5)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    add_job(target_url=target.does("/slow", slow), cron_expression="0 0 1 1 *")
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", ENDING],
+        env=environ | variables(world) | {"WEBHOOK_ALLOW_PRIVATE": "true"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not target.received:
+            time.sleep(0.01)
+        _, errors = process.communicate("end\n", timeout=30)
+
+    assert (process.returncode, errors) == (0, "")
+    assert session.scalars(select(JobExecution.status)).all() == ["success"]
+    assert session.scalars(select(SchedulerNode)).all() == []

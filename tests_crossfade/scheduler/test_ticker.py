@@ -73,7 +73,8 @@ def test_a_due_job_is_fired_and_written_down(start, add_job, target, session, st
 def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(start, add_job, target, statuses, monkeypatch):
     monkeypatch.setattr(ticker, "_REPLANNING", timedelta(seconds=0.1))
     monkeypatch.setattr(ticker, "_OVERLAP", timedelta(minutes=5))
-    start()
+    scheduler = start()
+    eventually(lambda: scheduler._pulse._replanned_at)
 
     # One tick at least lies between its making and now.
     made = clock.naive_utc() - timedelta(seconds=61)

@@ -42,4 +42,4 @@ class Job(Identified, Dated, Base):
     next_run_at: Mapped[datetime | None] = mapped_column(DateTime)
     """The next tick, naive UTC; null when there is none or it was not planned yet."""
     planned_at: Mapped[datetime | None] = mapped_column(DateTime)
-    """When `next_run_at` was computed: a later `updated_at` means that it has to be computed again."""
+    """The `updated_at` that `next_run_at` was computed from: where the two differ, it has to be computed again."""

@@ -105,7 +105,6 @@ class _Pulse:
         self._troubled: set[str] = set()
         self._last_pass: dict[str, Any] = {"at": None, "claimed": 0, "reaped": 0, "replanned": 0}
         self._replanned_at: datetime | None = None
-        self._fully_replanned_at: datetime | None = None
 
     def run(self) -> None:
         """The thread's body."""
