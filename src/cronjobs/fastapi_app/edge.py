@@ -36,6 +36,7 @@ __all__ = [
     "Reader",
     "SignedIn",
     "Writer",
+    "in_query",
     "json_body",
     "parts",
     "release",
@@ -143,6 +144,11 @@ def json_body(schema: type[requests.Body]) -> dict[str, Any]:
     """`openapi_extra` of an endpoint whose body is `schema`."""
     content = {"application/json": {"schema": schema.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def in_query(*names: str) -> dict[str, Any]:
+    """`openapi_extra` of an endpoint that reads these parameters of its query."""
+    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def _query(request: Request) -> dict[str, str]:

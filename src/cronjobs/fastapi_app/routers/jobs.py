@@ -14,6 +14,7 @@ from cronjobs.fastapi_app.edge import (
     Reader,
     SignedIn,
     Writer,
+    in_query,
     json_body,
     release,
     reply,
@@ -46,7 +47,11 @@ from crossfade.fastapi import Writing
 router = APIRouter(tags=["jobs"])
 
 
-@router.get("/jobs", response_model=JobPage | JobList)
+@router.get(
+    "/jobs",
+    response_model=JobPage | JobList,
+    openapi_extra=in_query("page", "per_page", "search", "category", "pic_team", "is_active"),
+)
 async def listed(_: SignedIn, query: Query, settings: AppSettings, reader: Reader) -> Response:
     wanted, page = queries.jobs(query)
     if page is None:
