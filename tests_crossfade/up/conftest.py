@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -128,17 +129,21 @@ class Running:
 
 
 @pytest.fixture
-def run(environ, tmp_path) -> Generator[Callable[..., Running]]:
+def temporary() -> Generator[Path]:
+    """The folder for temporary files of the processes under test: a thing to look at, and short as sockets want it."""
+    with tempfile.TemporaryDirectory(prefix="up-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def run(environ, tmp_path, temporary) -> Generator[Callable[..., Running]]:
     """Starts a process in a folder; keywords are variables. All are ended after the test."""
     started: list[Running] = []
 
     def start(*arguments: str, cwd: Path, **variables: str) -> Running:
         log = tmp_path / f"process-{len(started)}"
-        # `TMPDIR` makes the private folder of the front door a thing that a test can look at.
-        (tmp_path / "t").mkdir(exist_ok=True)
-        started.append(
-            Running(list(arguments), cwd=cwd, environ=environ | {"TMPDIR": str(tmp_path / "t")} | variables, log=log)
-        )
+        variables = {"TMPDIR": str(temporary)} | variables
+        started.append(Running(list(arguments), cwd=cwd, environ=environ | variables, log=log))
         return started[-1]
 
     yield start

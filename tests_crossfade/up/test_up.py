@@ -13,9 +13,9 @@ import pytest
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(temporary):
     """The private folders that are there now."""
-    return lambda: list((tmp_path / "t").glob("crossfade-*"))
+    return lambda: list(temporary.glob("crossfade-*"))
 
 
 def test_both_stacks_answer_at_one_address_on_one_database(up, http):
@@ -93,6 +93,7 @@ def test_stacks_that_share_memory_in_a_test_run_share_a_file_here(up, http):
 def test_a_signal_stops_everything_and_leaves_nothing(up, http, bookshop, folders, number):
     shop = up().serving()
     inside = http.inhabitants(bookshop)
+    assert len(folders()) == 1
     shop.signal(number)
 
     assert shop.ended() == 0
@@ -144,12 +145,13 @@ def test_a_signal_while_the_stacks_start_stops_everything(up, http, bookshop, fo
     assert folders() == []
 
 
-def test_no_stack_outlives_a_front_door_that_was_killed(up, http, bookshop):
+def test_no_stack_outlives_a_front_door_that_was_killed(up, http, bookshop, folders):
     shop = up().serving()
     shop.signal(signal.SIGKILL)
     shop.ended()
 
     http.eventually(lambda: http.inhabitants(bookshop) == set())
+    assert folders() == []
 
 
 def test_no_busy_stack_outlives_a_front_door_that_was_killed(up, http, bookshop):

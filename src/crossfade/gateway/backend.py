@@ -5,6 +5,7 @@ a pipe for as long as it lives, however it ends, and a stack that sees the pipe 
 """
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crossfade.project import Project
 
 LIFELINE = "CROSSFADE_LIFELINE"
-"""The variable with the number of the pipe's descriptor."""
+"""The variable with the number of the pipe's descriptor and, after a colon, the front door's private folder."""
 GRACE_SECONDS = 10
 """How long an orphan gets to end what it is doing."""
 
@@ -38,14 +39,17 @@ def hold_lifeline() -> None:
     To be called in the process that works, after a pre-forking server has forked: a thread doesn't survive that.
     """
     # Taken out, so that no program that the application starts takes it for its own.
-    number = os.environ.pop(LIFELINE, None)
-    if number is not None:
-        threading.Thread(target=_watch, args=(int(number),), name="lifeline", daemon=True).start()
+    lifeline = os.environ.pop(LIFELINE, None)
+    if lifeline is not None:
+        pipe, _, folder = lifeline.partition(":")
+        threading.Thread(target=_watch, args=(int(pipe), folder), name="lifeline", daemon=True).start()
 
 
-def _watch(pipe: int) -> None:
+def _watch(pipe: int, folder: str) -> None:
     # Nothing is ever written: a read returns when the other end is closed.
     os.read(pipe, 1)
+    # What the front door would have cleared away itself, had it had the time.
+    shutil.rmtree(folder, ignore_errors=True)
     try:
         # The leader of the group is the stack's server (see `processes`): it ends its workers in its own order.
         os.kill(os.getpgrp(), signal.SIGTERM)

@@ -66,11 +66,6 @@ class Child:
         self._reading: asyncio.Task[None] | None = None
         self._lifeline: int | None = None
 
-    @property
-    def pid(self) -> int | None:
-        """The server's process, None while there is none."""
-        return None if self._process is None or self._process.returncode is not None else self._process.pid
-
     async def start(self) -> None:
         """Starts the process; it may not answer yet."""
         inner, self._lifeline = os.pipe()
@@ -80,7 +75,7 @@ class Child:
             self._process = await asyncio.create_subprocess_exec(
                 *command(self.stack, self.socket),
                 cwd=self._root,
-                env=self._environ | {LIFELINE: str(inner), "CROSSFADE_PROJECT": str(self._root)},
+                env=self._environ | {LIFELINE: f"{inner}:{self.socket.parent}", "CROSSFADE_PROJECT": str(self._root)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=spoken,
                 stderr=spoken,

@@ -22,7 +22,7 @@ from crossfade.project import Project
 from crossfade.routes import STACKS, Stack
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_LONGEST_PLACE = 60
+_LONGEST_PLACE = 75
 
 
 async def serve(
