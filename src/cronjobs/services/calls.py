@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from cronjobs.models import Job
-from cronjobs.models.executions import WEBHOOK, JobExecution
+from cronjobs.models.executions import WEBHOOK
 from cronjobs.services import drafts
 from crossfade.routes import Stack
 
