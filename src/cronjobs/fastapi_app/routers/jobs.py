@@ -22,24 +22,14 @@ from cronjobs.fastapi_app.edge import (
 from cronjobs.scheduler import runner
 from cronjobs.services import calls, jobs, previews, triggers
 from cronjobs.web import queries
-from cronjobs.web.schemas.jobs import (
+from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronRefusal, CronText, CronVerdict, cron_verdict
+from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
+from cronjobs.web.schemas.triggers import (
     AnsweredTrial,
-    CronPreview,
-    CronPreviewRequest,
-    CronRefusal,
-    CronText,
-    CronVerdict,
-    DeletedJob,
     FailedTrial,
-    JobFields,
-    JobList,
-    JobPage,
-    OneJob,
     RunOverrides,
-    SavedJob,
     TrialRequest,
     TriggeredRun,
-    cron_verdict,
     trial_answer,
 )
 from crossfade.fastapi import Writing

@@ -18,22 +18,9 @@ from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler import runner
 from cronjobs.services import calls, jobs, previews, triggers
 from cronjobs.web import queries
-from cronjobs.web.schemas.jobs import (
-    CronPreview,
-    CronPreviewRequest,
-    CronText,
-    DeletedJob,
-    JobFields,
-    JobList,
-    JobPage,
-    OneJob,
-    RunOverrides,
-    SavedJob,
-    TrialRequest,
-    TriggeredRun,
-    cron_verdict,
-    trial_answer,
-)
+from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronText, cron_verdict
+from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
+from cronjobs.web.schemas.triggers import RunOverrides, TrialRequest, TriggeredRun, trial_answer
 from crossfade.database.sessions import begin_write
 
 blueprint = Blueprint("jobs", __name__)
