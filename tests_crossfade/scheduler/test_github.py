@@ -223,3 +223,11 @@ def test_a_call_does_not_show_its_token_nor_its_metadata(workflow):
     shown = repr(workflow(token=SecretStr("hidden"), metadata={"password": "also hidden"}))
 
     assert "hidden" not in shown
+
+
+@pytest.mark.parametrize("address", ["not a url", "/relative", "http://["])
+async def test_a_dispatch_url_that_is_no_address_gets_no_token(address, target, plain, workflow):
+    outcome = await outcome_of(workflow(dispatch_url=address), plain)
+
+    assert "goes to GITHUB_API_URL only" in outcome.error
+    assert target.received == []

@@ -330,3 +330,10 @@ async def test_nothing_is_left_open(target, plain):
     for _ in range(3):
         await outcome_of(target.sends("/lie", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), plain)
     gc.collect()  # an unclosed session or connection would warn, and a warning is an error here
+
+
+async def test_a_target_without_the_security_that_was_asked_for_is_named(target, plain):
+    outcome = await outcome_of(f"https://127.0.0.1:{target.port}/", plain)
+
+    assert (outcome.ok, outcome.status) == (False, None)
+    assert outcome.error.startswith("No secure connection to 127.0.0.1")

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import socket
 import threading
 
 import pytest
@@ -169,3 +171,9 @@ def test_a_target_fits_its_column():
     assert (
         len(calls.of(job(github_owner="o" * 255, github_repo="r" * 255, github_workflow_name="w" * 255)).target) == 500
     )
+
+
+def test_a_web_process_signs_with_its_stack_host_and_process():
+    stack, host, process = calls.here("flask").split(":")
+
+    assert (stack, host, int(process)) == ("flask", socket.gethostname(), os.getpid())

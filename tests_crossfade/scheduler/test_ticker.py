@@ -362,3 +362,103 @@ def test_a_database_without_the_tables_is_survived(start, session, world, caplog
     finally:
         session.execute(text("ALTER TABLE hidden RENAME TO scheduler_nodes"))
         session.commit()
+
+
+def test_a_scheduler_that_does_not_end_in_time_is_left_behind_and_named(start, add_job, target, monkeypatch, caplog):
+    monkeypatch.setattr(ticker, "DEADLINE", 0.0)
+    monkeypatch.setattr(ticker, "_RECORDING", timedelta(seconds=0.1))
+    release, holding = threading.Event(), threading.Event()
+
+    def hold(session):
+        holding.set()
+        release.wait(PATIENCE)
+        return False
+
+    monkeypatch.setattr(runs, "is_anything_due", hold)
+    scheduler = start()
+    holding.wait(PATIENCE)
+
+    scheduler.stop()
+    said = caplog.text
+    release.set()
+
+    assert "did not end in time" in said
+    eventually(lambda: not scheduler.running)
+
+
+def test_a_scheduler_that_can_not_begin_says_so_to_who_starts_it(router, settings, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ticker, "AsyncIOScheduler", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        Scheduler(router, settings, "flask").start()
+
+
+def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(start, add_job, target, monkeypatch, caplog):
+    monkeypatch.setattr(ticker, "_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(runs, "LEASE", timedelta(seconds=10.5))
+
+    def away(*_):
+        raise OperationalError("UPDATE", {}, Exception("the database is away"))
+
+    async def expire(_, writer):
+        monkeypatch.setattr(runs, "LEASE", timedelta())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    away.__name__ = "finish"
+    monkeypatch.setattr(runs, "finish", away)
+    job_id = add_job(target_url=target.does("/hook", expire), cron_expression="0 0 1 1 *")
+
+    start()
+
+    eventually(lambda: "its outcome could not be stored" in caplog.text)
+    assert job_id in caplog.text
+
+
+def test_an_unforeseen_error_while_executing_ends_that_run_alone(start, add_job, target, statuses, monkeypatch, caplog):
+    finish = runs.finish
+
+    def fail_once(session, claim, outcome):
+        if claim.job_name == "cursed":
+            raise ZeroDivisionError
+        return finish(session, claim, outcome)
+
+    monkeypatch.setattr(runs, "finish", fail_once)
+    for name in ("cursed", "fine"):
+        add_job(name, target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+
+    start()
+
+    eventually(lambda: statuses() == {"running": 1, "success": 1})
+    assert "executing it failed" in caplog.text
+
+
+def test_many_orphans_are_closed_in_portions(start, add_job, session, statuses, monkeypatch):
+    monkeypatch.setattr(runs, "reap", lambda opened, reap=runs.reap: reap(opened, limit=2))
+    monkeypatch.setattr(runs.reap, "__name__", "reap")
+    monkeypatch.setattr(runs, "REAPED_AT_ONCE", 2)
+    job_id = add_job(next_run_at=None)
+    past = clock.naive_utc() - timedelta(hours=2)
+    with session.begin():
+        for _ in range(5):
+            session.add(JobExecution(job_id=job_id, status="running", trigger_type="manual", started_at=past))
+
+    start()
+
+    eventually(lambda: statuses() == {"failed": 5})
+
+
+def test_a_database_that_is_away_at_the_end_does_not_keep_it_from_ending(start, monkeypatch, caplog):
+    def away(*_, **__):
+        raise OperationalError("DELETE", {}, Exception("the database is away"))
+
+    away.__name__ = "leave"
+    monkeypatch.setattr(ticker.nodes, "leave", away)
+    scheduler = start()
+
+    scheduler.stop()
+
+    assert not scheduler.running
+    assert "could not take itself off the list of nodes" in caplog.text
