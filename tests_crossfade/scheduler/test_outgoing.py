@@ -332,8 +332,14 @@ async def test_nothing_is_left_open(target, plain):
     gc.collect()  # an unclosed session or connection would warn, and a warning is an error here
 
 
-async def test_a_target_without_the_security_that_was_asked_for_is_named(target, plain):
-    outcome = await outcome_of(f"https://127.0.0.1:{target.port}/", plain)
+async def test_a_target_without_the_security_that_was_asked_for_is_named(plain):
+    async def answer_in_the_clear(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer_in_the_clear, "127.0.0.1", 0) as clear:
+        outcome = await outcome_of(f"https://127.0.0.1:{clear.sockets[0].getsockname()[1]}/", plain)
 
     assert (outcome.ok, outcome.status) == (False, None)
     assert outcome.error.startswith("No secure connection to 127.0.0.1")
