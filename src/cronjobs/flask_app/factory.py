@@ -51,6 +51,9 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     for blueprint in blueprints.every():
         app.register_blueprint(blueprint, url_prefix=PREFIX)
     _answer_errors_as_json(app)
+    if router is None:
+        # Registered before the scheduler's stop, so called after it.
+        atexit.register(made.router.dispose)
     scheduler = gate.open_scheduler(made.router, made.settings, "flask") if _serves() else None
     if scheduler is not None:
         atexit.register(scheduler.stop)
