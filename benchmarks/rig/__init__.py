@@ -1,0 +1,1 @@
+"""What the benchmarks beside this folder are made of."""

@@ -1,0 +1,131 @@
+"""Flask and FastAPI side by side: the same requests to both, on SQLite and on PostgreSQL, in one run.
+
+Each stack is one process of its usual server. All are asked in turns, in short rounds, so that whatever else the
+machine does hits them alike: read the ratios, not the numbers. The list of executions is asked of a bare FastAPI
+application too, which says what the layers cost.
+"""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rig import content, load
+from rig.load import Measured, Question
+from rig.serving import Served, served
+from sqlalchemy import URL
+
+from crossfade import clock
+from crossfade.testing.postgres import embedded
+
+ROUNDS = 3
+SECONDS = 0.9
+"""How long a round asks."""
+WARMING = 0.1
+"""How long the first one does, which fills pools and caches and isn't counted."""
+
+_numbers = count(1)
+
+
+def _new_job() -> dict[str, Any]:
+    return {
+        "name": f"Made while measuring {next(_numbers)}",
+        "cron_expression": "0 3 * * *",
+        "end_date": (clock.now() + timedelta(days=30)).date().isoformat(),
+        "pic_team": content.TEAMS[0],
+        "target_url": "https://example.com/hook",
+        "metadata": {"branchDetails": "main"},
+    }
+
+
+def _credentials() -> dict[str, Any]:
+    return {"username": content.USERNAME, "password": content.PASSWORD}
+
+
+EXECUTIONS = Question("list of executions", "/executions?page=1&limit=20")
+QUESTIONS = (
+    Question("health", "/health"),
+    Question("login", "/auth/login", method="POST", body=_credentials),
+    Question("list of jobs", "/jobs?page=1"),
+    EXECUTIONS,
+    # The last one, because the others would see what it makes.
+    Question("create job", "/jobs", method="POST", body=_new_job, status=201),
+)
+
+
+def main() -> None:
+    """Measures and prints, a table for each database."""
+    console = Console(width=100)
+    for database in ("SQLite", "PostgreSQL"):
+        with _place(database) as url, served(url) as servers:
+            results = asyncio.run(_measured(servers))
+        console.print(_table(database, results))
+
+
+@contextmanager
+def _place(database: str) -> Generator[URL | None]:
+    if database == "SQLite":
+        yield None
+    else:
+        with embedded() as server:
+            yield server.database("bench")
+
+
+async def _measured(servers: Served) -> dict[tuple[str, str], Measured]:
+    """What each server did, by question and server."""
+    await _refuse_differences(servers)
+    results: dict[tuple[str, str], Measured] = {}
+    for question in QUESTIONS:
+        asked = list(servers.bases) if question is EXECUTIONS else ["flask", "fastapi"]
+        for server in asked:
+            results[question.name, server] = Measured()
+            await _put(question, servers, server, seconds=WARMING, into=Measured())
+        for number in range(ROUNDS):
+            for server in asked if number % 2 == 0 else reversed(asked):
+                await _put(question, servers, server, seconds=SECONDS, into=results[question.name, server])
+    return results
+
+
+async def _put(question: Question, servers: Served, server: str, *, seconds: float, into: Measured) -> None:
+    await load.put(question, servers.bases[server], token=servers.token, seconds=seconds, into=into)
+
+
+async def _refuse_differences(servers: Served) -> None:
+    """To compare servers that give different answers would mean nothing."""
+    answers = [await load.answer(EXECUTIONS, base, token=servers.token) for base in servers.bases.values()]
+    if any(answer != answers[0] for answer in answers):
+        raise RuntimeError(f"the servers don't agree on the list of executions: {answers}")
+
+
+def _table(database: str, results: dict[tuple[str, str], Measured]) -> Table:
+    table = Table(title=f"{database}, {load.AT_ONCE} requests at once", title_justify="left")
+    table.add_column("request")
+    table.add_column("server")
+    for heading in ("requests/s", "p50 ms", "p99 ms", "to Flask", "to bare"):
+        table.add_column(heading, justify="right")
+    for (question, server), measured in results.items():
+        if server == "flask":
+            table.add_section()
+        bare = results.get((question, "bare"))
+        table.add_row(
+            question if server == "flask" else "",
+            server,
+            f"{measured.per_second:.0f}",
+            f"{measured.milliseconds(0.5):.1f}",
+            f"{measured.milliseconds(0.99):.1f}",
+            _ratio(measured, results[question, "flask"]),
+            "" if bare is None else _ratio(measured, bare),
+        )
+    return table
+
+
+def _ratio(measured: Measured, reference: Measured) -> str:
+    return f"{measured.per_second / reference.per_second:.2f}"
+
+
+if __name__ == "__main__":
+    main()
