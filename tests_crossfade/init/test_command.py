@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.revisions import Revisions
+
+HEAD = Revisions("cronjobs.revisions").head
+
 
 def names(home):
     return {path.name for path in (home / "instance").glob("*.db")}
@@ -18,7 +22,7 @@ def test_without_options_the_database_of_the_routes_is_made(script, home):
     path = home / "instance" / "cron_jobs.db"
     assert ended.code == 0
     assert ended.out == (
-        f"sqlite:///{path} (flask and fastapi, shared; the default): created, at revision 0004, stamped development\n"
+        f"sqlite:///{path} (flask and fastapi, shared; the default): created, at revision {HEAD}, stamped development\n"
     )
     assert ended.err == ""
     assert names(home) == {"cron_jobs.db"}
@@ -30,7 +34,7 @@ def test_it_says_so_when_there_is_nothing_to_do(script):
     ended = script()
 
     assert ended.code == 0
-    assert "nothing to do, at revision 0004" in ended.out
+    assert f"nothing to do, at revision {HEAD}" in ended.out
 
 
 def test_separate_makes_a_database_of_fastapis_own(script, home):
@@ -89,7 +93,7 @@ def test_check_succeeds_after_init_and_fails_before(script):
 
     assert (before.code, after.code) == (1, 0)
     assert "There is no database" in before.out
-    assert after.out.endswith("models, revisions and database agree (0004)\n")
+    assert after.out.endswith(f"models, revisions and database agree ({HEAD})\n")
 
 
 def test_json_says_the_same(script, home):
@@ -156,7 +160,7 @@ def test_a_legacy_file_is_adopted_and_its_oddities_are_listed(script, file, lega
     ended = script()
 
     assert ended.code == 0
-    assert "adopted from the legacy application, now at revision 0004; every row was kept" in ended.out
+    assert f"adopted from the legacy application, now at revision {HEAD}; every row was kept" in ended.out
     assert "  note: 1 execution is still marked running" in ended.out
     assert "  the file as it was is kept in " in ended.out
 

@@ -4,7 +4,7 @@ from cronjobs.models.base import Base, metadata
 from cronjobs.models.executions import JobExecution
 from cronjobs.models.jobs import Job
 from cronjobs.models.notifications import Notification
-from cronjobs.models.scheduling import SchedulerControl, SchedulerNode
+from cronjobs.models.scheduling import SchedulerControl, SchedulerNode, UpkeepClaim
 from cronjobs.models.slack import SlackSettings
 from cronjobs.models.taxonomies import JobCategory, PicTeam
 from cronjobs.models.tokens import RevokedToken
@@ -21,6 +21,7 @@ __all__ = [
     "SchedulerControl",
     "SchedulerNode",
     "SlackSettings",
+    "UpkeepClaim",
     "User",
     "UserNotificationPreferences",
     "UserUiPreferences",

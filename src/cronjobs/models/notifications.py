@@ -8,6 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cronjobs.models.base import Base, Identified
 from crossfade import clock
 
+SUCCESS = "success"
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+TYPES = (SUCCESS, ERROR, WARNING, INFO)
+
 
 class Notification(Identified, Base):
     """A message in a user's inbox."""
@@ -15,6 +21,8 @@ class Notification(Identified, Base):
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_user_id_created_at", "user_id", "created_at"),
+        Index("ix_notifications_user_id_is_read_created_at", "user_id", "is_read", "created_at"),
+        Index("ix_notifications_created_at", "created_at"),
         Index("ix_notifications_related_job_id", "related_job_id"),
         Index("ix_notifications_related_execution_id", "related_execution_id"),
     )

@@ -1,4 +1,4 @@
-"""Who fires jobs: the processes that tick, and the switch that says whose may."""
+"""Who fires jobs: the processes that tick, the switch that says whose may, and who took which round of the upkeep."""
 
 from datetime import datetime
 
@@ -36,3 +36,16 @@ class SchedulerControl(Base):
     owner: Mapped[str] = mapped_column(String(20), default=BOTH)
     changed_by: Mapped[str | None] = mapped_column(String(255))
     changed_at: Mapped[datetime] = mapped_column(DateTime, default=clock.naive_utc)
+
+
+class UpkeepClaim(Base):
+    """A round of a chore that is done once, whoever ticks: who inserts the row, does it."""
+
+    __tablename__ = "upkeep_claims"
+
+    chore: Mapped[str] = mapped_column(String(50), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(DateTime, primary_key=True)
+    """The round, naive UTC, from the calendar and never from the clock."""
+    owner: Mapped[str] = mapped_column(String(255))
+    """The scheduler node that took it."""
+    claimed_at: Mapped[datetime] = mapped_column(DateTime, default=clock.naive_utc)

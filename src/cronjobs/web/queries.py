@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from cronjobs.services import executions as execution_services
 from cronjobs.services import jobs as job_services
+from cronjobs.services import notifications as notification_services
 from cronjobs.services.errors import InvalidError
 from cronjobs.services.pages import Page
 from cronjobs.services.periods import Period
@@ -62,6 +63,12 @@ def executions(query: Query) -> tuple[execution_services.Wanted, Page]:
 def execution_statistics(query: Query) -> execution_services.Wanted:
     """Which executions are counted."""
     return execution_services.Wanted(job_id=text(query, "job_id"), period=period(query))
+
+
+def notifications(query: Query) -> tuple[notification_services.Wanted, Page]:
+    """Which notifications of an inbox, and which page of them."""
+    wanted = notification_services.Wanted(unread_only=flag(query, "unread_only") or False, period=period(query))
+    return wanted, page(query, size="per_page", default=20, most=100)
 
 
 def number(query: Query, name: str, *, default: int, most: int, least: int = 1) -> int:
