@@ -31,7 +31,7 @@ def parse(schema: type[B], raw: bytes) -> B:
         raise errors.InvalidError("The body is not valid JSON.", error="Invalid JSON") from error
     if not isinstance(value, dict):
         raise errors.InvalidError("The body must be a JSON object.", error="Invalid JSON")
-    return _validated(schema, value)
+    return validated(schema, value)
 
 
 def parse_form(schema: type[B], raw: bytes) -> B:
@@ -43,10 +43,11 @@ def parse_form(schema: type[B], raw: bytes) -> B:
     value = dict(pairs)
     if len(value) < len(pairs):
         raise errors.InvalidError("The form names a field twice.", error="Invalid form")
-    return _validated(schema, value)
+    return validated(schema, value)
 
 
-def _validated(schema: type[B], value: dict[str, Any]) -> B:
+def validated(schema: type[B], value: dict[str, Any]) -> B:
+    """A JSON object as `schema`. Raises InvalidError that names what is missing or wrong, without its value."""
     _refuse_nul(value)
     try:
         return schema.model_validate(value)

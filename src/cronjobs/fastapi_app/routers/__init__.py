@@ -2,9 +2,17 @@
 
 from fastapi import APIRouter
 
-from cronjobs.fastapi_app.routers import auth, executions, health, jobs, scheduler
+from cronjobs.fastapi_app.routers import auth, bulk, executions, health, jobs, notifications, scheduler
 
 
 def every() -> list[APIRouter]:
     """The routers, in the order of the contract."""
-    return [auth.router, jobs.router, executions.router, scheduler.router, health.router]
+    return [
+        auth.router,
+        jobs.router,
+        bulk.router,
+        executions.router,
+        notifications.router,
+        scheduler.router,
+        health.router,
+    ]

@@ -2,9 +2,17 @@
 
 from flask import Blueprint
 
-from cronjobs.flask_app.blueprints import auth, executions, health, jobs, scheduler
+from cronjobs.flask_app.blueprints import auth, bulk, executions, health, jobs, notifications, scheduler
 
 
 def every() -> list[Blueprint]:
     """The blueprints, in the order of the contract."""
-    return [auth.blueprint, jobs.blueprint, executions.blueprint, scheduler.blueprint, health.blueprint]
+    return [
+        auth.blueprint,
+        jobs.blueprint,
+        bulk.blueprint,
+        executions.blueprint,
+        notifications.blueprint,
+        scheduler.blueprint,
+        health.blueprint,
+    ]
