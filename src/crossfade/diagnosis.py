@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crossfade import redaction, revisions, urls
 from crossfade.database import probe
+from crossfade.database.engines import Engines
 from crossfade.errors import (
     CrossfadeError,
     DatabaseMissingError,
@@ -31,8 +32,9 @@ from crossfade.errors import (
 )
 from crossfade.findings import Finding
 from crossfade.project import Project
+from crossfade.revisions import opening
 from crossfade.router import Router
-from crossfade.routes import STACKS, Route, Routes
+from crossfade.routes import STACKS, Route
 from crossfade.settings import Settings
 
 # For errors whose own text ends without an advice in a paragraph of its own; the nearest class counts.
@@ -140,25 +142,34 @@ def _ambiguous_paths(settings: Settings) -> Iterable[Finding]:
 
 
 def _databases(project: Project, router: Router) -> list[Finding]:
-    routes = router.routes
     findings: list[Finding] = []
-    for route in routes.distinct():
-        findings += _database(project, route)
-    if not findings:
-        for stack in STACKS:
-            findings += asyncio.run(_one_database(router, routes.of(stack)))
-        findings += asyncio.run(_separate_indeed(router, routes))
+    sound: list[Route] = []
+    for route in router.routes.distinct():
+        found, ours = _database(project, route)
+        findings += found
+        sound += [route] if ours else []
+    # The probes open databases as the stacks do, which is not for a file that may be somebody else's.
+    for route in (router.routes.of(stack) for stack in STACKS):
+        if any(route.url == one.url for one in sound):
+            findings += asyncio.run(_one_database(router, route))
+    if len(sound) > 1:
+        findings += asyncio.run(_separate_indeed(router))
     return findings
 
 
-def _database(project: Project, route: Route) -> list[Finding]:
-    """Is it there, at the newest revision, like the models, and meant for this?"""
+def _database(project: Project, route: Route) -> tuple[list[Finding], bool]:
+    """Is it there, at the newest revision, like the models, and meant for this? And is it ours at all?"""
+    engines = Engines(name="crossfade:doctor", statement_timeout=0)
     try:
-        reports = revisions.check([route], project)
+        with opening.reading(route, engines):
+            pass
+        (report,) = revisions.check([route], project)
     except CrossfadeError as error:
-        return [of_error(error)]
+        return [of_error(error)], False
     except SQLAlchemyError as error:
-        return [of_error(UnreachableError(url=route.masked, source=route.source, reason=str(error)))]
+        return [of_error(UnreachableError(url=route.masked, source=route.source, reason=str(error)))], False
+    finally:
+        engines.dispose()
     findings = [
         Finding(
             "schema",
@@ -166,20 +177,19 @@ def _database(project: Project, route: Route) -> list[Finding]:
             f"{report.url} ({report.source}): {problem}",
             "Run `crossfade init`; if it finds nothing to do, the models and the revisions have to be made to agree.",
         )
-        for report in reports
         for problem in report.problems
     ]
-    return findings + [
-        Finding(
-            "stamp",
-            "warning",
-            f"{report.url} ({report.source}) is stamped {report.environment}, but this environment is "
-            f"{route.environment}",
-            "Point this environment at a database of its own, or set APP_ENV to what the database is for.",
+    if report.environment not in {None, route.environment}:
+        findings.append(
+            Finding(
+                "stamp",
+                "warning",
+                f"{report.url} ({report.source}) is stamped {report.environment}, but this environment is "
+                f"{route.environment}",
+                "Point this environment at a database of its own, or set APP_ENV to what the database is for.",
+            )
         )
-        for report in reports
-        if report.environment not in {None, route.environment}
-    ]
+    return findings, route.in_memory or report.before is not None
 
 
 async def _one_database(router: Router, route: Route) -> list[Finding]:
@@ -196,10 +206,9 @@ async def _one_database(router: Router, route: Route) -> list[Finding]:
     return []
 
 
-async def _separate_indeed(router: Router, routes: Routes) -> list[Finding]:
+async def _separate_indeed(router: Router) -> list[Finding]:
     """Two URLs, one database: a link, another name of the same host."""
-    if len(routes.distinct()) == 1 or routes.flask.url.get_backend_name() != routes.fastapi.url.get_backend_name():
-        return []
+    routes = router.routes
     asynchronous = router.async_engine("fastapi")
     try:
         same = await probe.same_database(router.engine("flask"), asynchronous)

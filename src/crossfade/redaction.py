@@ -15,15 +15,16 @@ MASK = "***"
 _SECRET_KEYS = r"[\w.-]*(?:password|passwd|pwd|secret|token|api_?key|secret_?key)"  # noqa: S105  names of secrets, not one
 
 _PATTERNS = (
-    # user:password@ of any URL; greedy, because people forget to quote an @ in a password.
-    (re.compile(r"([a-z][\w+.-]*://[^\s:/@?#]*:)\S*@", re.IGNORECASE), rf"\1{MASK}@"),
+    # user:password@ of any URL; greedy, because people forget to quote an @ in a password. It looks back, so that a
+    # long word is looked at once and not again from each of its letters: a log has lines of any length.
+    (re.compile(r"(?<![\w+.-])([\w+.-]+://[^\s:/@?#]*:)\S*@"), rf"\1{MASK}@"),
     # token@ of a web URL, as in https://<token>@github.com
     (re.compile(r"(https?://)[^\s:/@?#]+@", re.IGNORECASE), rf"\1{MASK}@"),
     (re.compile(r"\b(bearer)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\b(authorization[\"']?\s*[:=]\s*[\"']?\w+)\s+[^\s\"',;]+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),
     (re.compile(r"\b(?:gh[pousr]_\w{10,}|github_pat_\w{10,}|xox[abprs]-[\w-]{10,})"), MASK),
-    (re.compile(rf"({_SECRET_KEYS})=(?:'[^']*'|\"[^\"]*\"|[^\s&;,\"']+)", re.IGNORECASE), rf"\1={MASK}"),
+    (re.compile(rf"(?<![\w.-])({_SECRET_KEYS})=(?:'[^']*'|\"[^\"]*\"|[^\s&;,\"']+)", re.IGNORECASE), rf"\1={MASK}"),
     (re.compile(rf"([\"']{_SECRET_KEYS}[\"']\s*:\s*)(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE), rf'\1"{MASK}"'),
 )
 

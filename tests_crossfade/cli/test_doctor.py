@@ -50,14 +50,15 @@ def test_for_people_each_finding_has_its_remedy_below(here):
     result = here("doctor")
 
     assert result.returncode == 1
-    assert result.stdout.startswith("error schema: ")
+    assert result.stdout.startswith("error database-missing: ")
     assert "\n  Run `crossfade init`" in result.stdout
 
 
 def test_a_missing_database(findings, bookshop):
-    (finding,) = findings()["schema"]
+    (finding,) = findings()["database-missing"]
 
     assert "cron_jobs.db" in finding["message"]
+    assert "crossfade init" in finding["message"] + finding["remedy"]
     assert not (bookshop / "instance" / "cron_jobs.db").exists()
 
 
@@ -197,6 +198,56 @@ def test_a_project_file_that_cannot_be_read(findings, bookshop):
     (finding,) = findings()["project"]
 
     assert "colour" in finding["message"]
+
+
+def test_databases_apart_that_are_in_order(findings, here):
+    own = {"FASTAPI_DATABASE_URL": "sqlite:///own.db"}
+    assert here("init", **own).returncode == 0
+
+    assert findings(**own) == {}
+
+
+def test_databases_of_two_kinds_that_are_in_order(findings, here, database):
+    own = {"FASTAPI_DATABASE_URL": database}
+    assert here("init", **own).returncode == 0
+
+    assert findings(**own) == {}
+
+
+def test_one_postgresql_database_under_two_names(findings, here, database):
+    name, _, rest = database.partition("?")
+    two = {"DATABASE_URL": database, "FASTAPI_DATABASE_URL": f"{name}?application_name=other&{rest}"}
+    assert here("init", **two).returncode == 0
+
+    assert list(findings(**two)) == ["one-database"]
+
+
+def test_a_test_run_in_order(findings, here):
+    assert here("init", TESTING="1").returncode == 0
+
+    assert findings(TESTING="1") == {}
+
+
+def test_a_file_that_is_not_ours_is_a_finding_and_not_touched(findings, bookshop):
+    (bookshop / "instance").mkdir()
+    file = bookshop / "instance" / "cron_jobs.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE recipes (id)")
+    before = file.read_bytes()
+
+    assert "recipes" in findings()["schema"][0]["message"] + findings()["schema"][0]["remedy"]
+    assert file.read_bytes() == before
+    assert [entry.name for entry in file.parent.iterdir()] == ["cron_jobs.db"]
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_project_without_checks_of_its_own(findings, bookshop):
+    file = bookshop / "pyproject.toml"
+    file.write_text(
+        "".join(line for line in file.read_text().splitlines(keepends=True) if not line.startswith("checks"))
+    )
+
+    assert findings(HAUNTED="1") == {}
 
 
 def test_on_postgresql_a_project_in_order_has_no_findings(findings, here, database):

@@ -1,6 +1,8 @@
 """`crossfade routes`."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 
 def seen(result):
@@ -94,3 +96,21 @@ def test_a_file_that_is_no_database_is_shown_as_such(here, bookshop):
 
     assert routes["flask"]["reachable"] is False
     assert "not an SQLite database" in routes["flask"]["reason"]
+
+
+def test_looking_changes_nothing_of_a_file_that_may_be_somebody_elses(here, bookshop):
+    (bookshop / "instance").mkdir()
+    file = bookshop / "instance" / "cron_jobs.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE recipes (id)")
+    before = file.read_bytes()
+
+    assert seen(here("routes", "--json"))["flask"]["reachable"] is True
+    assert file.read_bytes() == before
+    assert [entry.name for entry in file.parent.iterdir()] == ["cron_jobs.db"]
+
+
+def test_on_postgresql_the_revision_is_shown_too(here, database):
+    assert here("init", DATABASE_URL=database).returncode == 0
+
+    assert seen(here("routes", "--json", DATABASE_URL=database))["fastapi"]["revision"] == "0001"

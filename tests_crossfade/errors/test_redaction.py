@@ -50,3 +50,15 @@ def test_a_password_in_the_query_is_hidden_too():
 
 def test_text_that_is_no_url_is_masked_as_text():
     assert mask_url("u:p password=geheim") == "u:p password=***"
+
+
+@pytest.mark.parametrize("letter", ["x", "a.", "a-", "a_", "://", "=", "'", "eyJ", "password"])
+def test_a_line_of_any_length_is_masked_without_a_long_thought(letter):
+    line = letter * (300_000 // len(letter))
+
+    assert mask(f"{line} postgresql://owner:hunter2@till/books").endswith("postgresql://owner:***@till/books")
+
+
+def test_a_url_is_masked_wherever_in_a_word_it_begins():
+    assert mask("1postgresql://owner:hunter2@till") == "1postgresql://owner:***@till"
+    assert mask("_x.password=hunter2") == "_x.password=***"

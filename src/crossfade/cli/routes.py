@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossfade.database import probe
+from crossfade.database.engines import Engines
 from crossfade.errors import CrossfadeError, UnreachableError
 from crossfade.project import Project
-from crossfade.revisions import current
-from crossfade.router import Router
-from crossfade.routes import STACKS, Mode, Route, Stack
+from crossfade.revisions import current, opening
+from crossfade.routes import STACKS, Mode, Route, Stack, resolve
+
+_STATEMENT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,28 @@ def routes(
     `crossfade doctor` judges it. Nothing is created or changed.
     """
     project = Project.find()
-    router = Router(project.load("settings").load(root=project.root), name="crossfade:routes")
-    try:
-        sights = [_look(router, router.route(stack)) for stack in STACKS]
-    finally:
-        router.dispose()
+    found = resolve(project.load("settings").load(root=project.root))
+    sights = [_look(found.of(stack)) for stack in STACKS]
     if as_json:
         print(json.dumps({"routes": [asdict(sight) for sight in sights]}, indent=2))
     else:
         _show(sights)
 
 
-def _look(router: Router, route: Route) -> Sight:
-    engine = router.engine(route.stack)
-    found = probe.reachable(engine)
-    error, revision = found.error, None
-    if found:
-        try:
-            with engine.connect() as connection:
-                revision = current(connection)
-        except CrossfadeError as failure:
-            error = failure
-        except SQLAlchemyError as failure:
-            error = UnreachableError(url=route.masked, source=route.source, reason=str(failure))
+def _look(route: Route) -> Sight:
+    # Read only: not even the journal mode of a file that may be somebody else's is changed.
+    engines = Engines(name="crossfade:routes", statement_timeout=_STATEMENT_SECONDS)
+    error: CrossfadeError | None = None
+    revision = None
+    try:
+        with opening.reading(route, engines) as connection:
+            revision = current(connection)
+    except CrossfadeError as failure:
+        error = failure
+    except SQLAlchemyError as failure:
+        error = UnreachableError(url=route.masked, source=route.source, reason=str(failure))
+    finally:
+        engines.dispose()
     return Sight(
         stack=route.stack,
         mode=route.mode,

@@ -30,6 +30,7 @@ _STEADY_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 1.0
 _KEPT_LINES = 20
 _CHUNK = 64 * 1024
+_LONGEST_LINE = 1024 * 1024
 # More than the front door's own, so that it never sends into a connection that is being closed.
 _KEEP_ALIVE = "75"
 _PROBE = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -168,6 +169,8 @@ class Child:
         try:
             while chunk := await reader.read(_CHUNK):
                 *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > _LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
                 for line in lines:
                     self._hear(line)
         finally:
