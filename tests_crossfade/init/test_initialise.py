@@ -46,11 +46,6 @@ def test_a_new_database_is_made_stamped_and_seeded(place):
     rows = place.rows()
     made = (report.action, report.before, report.after, report.environment)
     assert made == ("created", None, STEPS[-1], "development")
-        "created",
-        None,
-        STEPS[-1],
-        "development",
-    )
     assert report.applied == STEPS
     assert rows.keys() == models.metadata.tables.keys() | {"alembic_version", "crossfade_stamp"}
     assert {row["slug"]: row["name"] for row in rows["job_categories"]} == CATEGORIES
