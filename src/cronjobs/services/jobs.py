@@ -91,6 +91,7 @@ def find_to_change(session: WriteSession, caller: User, job_id: str) -> Job:
 
 def create(session: WriteSession, caller: User, draft: Draft, settings: Settings) -> Job:
     """A new job of `caller`'s. Raises InvalidError: what is missing (`missing_fields`), malformed or taken."""
+    taxonomies.hold(session)
     job = drafts.new(session, draft, settings)
     job.created_by = caller.id
     _refuse_taken(session, job.name, but=None)
@@ -102,6 +103,7 @@ def create(session: WriteSession, caller: User, draft: Draft, settings: Settings
 
 def change(session: WriteSession, caller: User, job_id: str, draft: Draft, settings: Settings) -> Job:
     """Changes what `draft` mentions. Raises NotFoundError, ForbiddenError, InvalidError."""
+    taxonomies.hold(session)
     job = find_to_change(session, caller, job_id)
     with session.no_autoflush:  # the checks below read: nothing half changed may be sent
         drafts.apply(session, job, draft, settings)

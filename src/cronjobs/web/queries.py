@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
+from cronjobs.models import User
+from cronjobs.models.users import ADMIN
 from cronjobs.services import executions as execution_services
 from cronjobs.services import jobs as job_services
 from cronjobs.services import notifications as notification_services
@@ -69,6 +71,11 @@ def notifications(query: Query) -> tuple[notification_services.Wanted, Page]:
     """Which notifications of an inbox, and which page of them."""
     wanted = notification_services.Wanted(unread_only=flag(query, "unread_only") or False, period=period(query))
     return wanted, page(query, size="per_page", default=20, most=100)
+
+
+def disabled_too(query: Query, caller: User) -> bool:
+    """Whether a list of categories or teams shows the disabled ones: to admins who ask for it."""
+    return caller.role == ADMIN and (flag(query, "include_inactive") or False)
 
 
 def number(query: Query, name: str, *, default: int, most: int, least: int = 1) -> int:

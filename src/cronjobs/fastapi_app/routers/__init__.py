@@ -2,7 +2,17 @@
 
 from fastapi import APIRouter
 
-from cronjobs.fastapi_app.routers import auth, bulk, executions, health, jobs, notifications, scheduler
+from cronjobs.fastapi_app.routers import (
+    auth,
+    bulk,
+    executions,
+    health,
+    jobs,
+    notifications,
+    scheduler,
+    settings,
+    taxonomies,
+)
 
 
 def every() -> list[APIRouter]:
@@ -13,6 +23,8 @@ def every() -> list[APIRouter]:
         bulk.router,
         executions.router,
         notifications.router,
+        taxonomies.router,
+        settings.router,
         scheduler.router,
         health.router,
     ]

@@ -2,7 +2,17 @@
 
 from flask import Blueprint
 
-from cronjobs.flask_app.blueprints import auth, bulk, executions, health, jobs, notifications, scheduler
+from cronjobs.flask_app.blueprints import (
+    auth,
+    bulk,
+    executions,
+    health,
+    jobs,
+    notifications,
+    scheduler,
+    settings,
+    taxonomies,
+)
 
 
 def every() -> list[Blueprint]:
@@ -13,6 +23,8 @@ def every() -> list[Blueprint]:
         bulk.blueprint,
         executions.blueprint,
         notifications.blueprint,
+        taxonomies.blueprint,
+        settings.blueprint,
         scheduler.blueprint,
         health.blueprint,
     ]

@@ -1,0 +1,78 @@
+"""Job categories and PIC teams."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from cronjobs.fastapi_app.edge import Admin, Body, Query, Reader, SignedIn, Writer, in_query, json_body, reply
+from cronjobs.models import JobCategory, PicTeam
+from cronjobs.services import taxonomies
+from cronjobs.web import queries
+from cronjobs.web.schemas.taxonomies import (
+    CategoryChanges,
+    CategoryList,
+    ChangedCategory,
+    ChangedTeam,
+    NewCategory,
+    NewTeam,
+    SavedCategory,
+    SavedTeam,
+    TeamChanges,
+    TeamList,
+)
+
+router = APIRouter(tags=["taxonomies"])
+
+
+@router.get("/job-categories", response_model=CategoryList, openapi_extra=in_query("include_inactive"))
+async def categories(caller: SignedIn, query: Query, reader: Reader) -> Response:
+    disabled_too = queries.disabled_too(query, caller)
+    found = await reader.run(taxonomies.listed, JobCategory, include_inactive=disabled_too)
+    return reply(CategoryList.of(found))
+
+
+@router.post("/job-categories", status_code=201, response_model=SavedCategory, openapi_extra=json_body(NewCategory))
+async def create_category(_: Admin, given: Annotated[NewCategory, Body(NewCategory)], writer: Writer) -> Response:
+    made = await writer.run(taxonomies.create, JobCategory, given.term())
+    return reply(SavedCategory.created(made), 201)
+
+
+@router.put("/job-categories/{category_id}", response_model=ChangedCategory, openapi_extra=json_body(CategoryChanges))
+async def change_category(
+    category_id: str, _: Admin, given: Annotated[CategoryChanges, Body(CategoryChanges)], writer: Writer
+) -> Response:
+    changed = await writer.run(taxonomies.change, JobCategory, category_id, given.changes())
+    return reply(ChangedCategory.of(changed))
+
+
+@router.delete("/job-categories/{category_id}", response_model=SavedCategory)
+async def disable_category(category_id: str, _: Admin, writer: Writer) -> Response:
+    disabled = await writer.run(taxonomies.disable, JobCategory, category_id)
+    return reply(SavedCategory.disabled(disabled))
+
+
+@router.get("/pic-teams", response_model=TeamList, openapi_extra=in_query("include_inactive"))
+async def teams(caller: SignedIn, query: Query, reader: Reader) -> Response:
+    disabled_too = queries.disabled_too(query, caller)
+    found = await reader.run(taxonomies.listed, PicTeam, include_inactive=disabled_too)
+    return reply(TeamList.of(found))
+
+
+@router.post("/pic-teams", status_code=201, response_model=SavedTeam, openapi_extra=json_body(NewTeam))
+async def create_team(_: Admin, given: Annotated[NewTeam, Body(NewTeam)], writer: Writer) -> Response:
+    made = await writer.run(taxonomies.create, PicTeam, given.term())
+    return reply(SavedTeam.created(made), 201)
+
+
+@router.put("/pic-teams/{team_id}", response_model=ChangedTeam, openapi_extra=json_body(TeamChanges))
+async def change_team(
+    team_id: str, _: Admin, given: Annotated[TeamChanges, Body(TeamChanges)], writer: Writer
+) -> Response:
+    changed = await writer.run(taxonomies.change, PicTeam, team_id, given.changes())
+    return reply(ChangedTeam.of(changed))
+
+
+@router.delete("/pic-teams/{team_id}", response_model=SavedTeam)
+async def disable_team(team_id: str, _: Admin, writer: Writer) -> Response:
+    disabled = await writer.run(taxonomies.disable, PicTeam, team_id)
+    return reply(SavedTeam.disabled(disabled))
