@@ -96,8 +96,8 @@ class Settings(router_settings.Settings):
 
     @property
     def origins(self) -> list[str]:
-        """CORS_ORIGINS, split."""
-        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+        """CORS_ORIGINS, split; in lower case, as browsers send them."""
+        return [origin.strip().lower() for origin in self.cors_origins.split(",") if origin.strip()]
 
 
 def secret_faults(settings: Settings) -> list[str]:

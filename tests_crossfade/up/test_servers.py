@@ -174,6 +174,7 @@ def test_production_without_secrets_does_not_start(run, place):
         ({"TESTING": "1", "SCHEDULER_ENABLED": "1"}, "scheduler-under-testing", "nothing will be fired"),
         ({"SCHEDULER_TIMEZONE": "Asia/Atlantis"}, "settings", "Asia/Atlantis"),
         ({"CORS_ORIGINS": "jobs.example.com, https://ok.example"}, "cors-origin", "'jobs.example.com'"),
+        ({"CORS_ORIGINS": "*"}, "cors-origin", "'*' is not an origin"),
         ({"MAIL_USERNAME": "postman"}, "mail-off", "MAIL_SERVER"),
     ],
 )

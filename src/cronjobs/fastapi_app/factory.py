@@ -11,10 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+from typing_extensions import override
 
 from cronjobs import bootstrap
 from cronjobs.fastapi_app import routers
 from cronjobs.fastapi_app.edge import Parts
+from cronjobs.fastapi_app.headers import Headers
 from cronjobs.fastapi_app.paths import AnyPath
 from cronjobs.scheduler import gate
 from cronjobs.services.errors import ServiceError
@@ -37,6 +40,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 logger = logging.getLogger(__name__)
 
 
+class _Application(FastAPI):
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        # Outermost: a middleware that is added is inside of what answers unexpected errors.
+        return Headers(super().build_middleware_stack(), self.state.cronjobs.settings)
+
+
 def create_app(settings: Settings | None = None, *, router: Router | None = None) -> FastAPI:
     """The application on the routes that the environment asks for, or on those of `router`.
 
@@ -57,7 +67,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
                     # It waits for the runs in flight: not on the loop that may be serving the last requests.
                     await asyncio.to_thread(scheduler.stop)
 
-    app = FastAPI(
+    app = _Application(
         title="Cron jobs",
         version="2",
         lifespan=span,

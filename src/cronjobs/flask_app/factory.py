@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from cronjobs import bootstrap
 from cronjobs.flask_app import blueprints
 from cronjobs.flask_app.edge import Parts
+from cronjobs.flask_app.headers import Headers
 from cronjobs.scheduler import gate
 from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     for blueprint in blueprints.every():
         app.register_blueprint(blueprint, url_prefix=PREFIX)
     _answer_errors_as_json(app)
+    app.wsgi_app = Headers(app.wsgi_app, made.settings)  # type: ignore[method-assign]  # as Flask's documentation does
     if router is None:
         # Registered before the scheduler's stop, so called after it.
         atexit.register(made.router.dispose)
