@@ -62,12 +62,13 @@ async def session(request: Request) -> AsyncSession:
     return await current.get()
 
 
-def reading(current: Annotated[AsyncSession, Depends(session)]) -> Reading:
+# Async although they await nothing: FastAPI sends plain functions to a thread, for each request anew.
+async def reading(current: Annotated[AsyncSession, Depends(session)]) -> Reading:
     """A dependency: see `Reader`."""
     return Reading(current)
 
 
-def writing(current: Annotated[AsyncSession, Depends(session)]) -> Writing:
+async def writing(current: Annotated[AsyncSession, Depends(session)]) -> Writing:
     """A dependency: see `Writer`."""
     return Writing(current)
 

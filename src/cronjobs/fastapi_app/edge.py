@@ -4,7 +4,7 @@ The twin of `cronjobs.flask_app.edge`. Order of an endpoint's parameters: the ca
 `Reader` or a `Writer` for the one service.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -56,17 +56,18 @@ class Parts:
     """Failed logins at this app."""
 
 
-def parts(request: Request) -> Parts:
+# The dependencies are async although some await nothing: FastAPI sends plain functions to a thread, each time anew.
+async def parts(request: Request) -> Parts:
     """The parts of the app that serves this request; a dependency."""
     made: Parts = request.app.state.cronjobs
     return made
 
 
-def _settings(made: Annotated[Parts, Depends(parts)]) -> Settings:
+async def _settings(made: Annotated[Parts, Depends(parts)]) -> Settings:
     return made.settings
 
 
-def _router(made: Annotated[Parts, Depends(parts)]) -> Router:
+async def _router(made: Annotated[Parts, Depends(parts)]) -> Router:
     return made.router
 
 
@@ -88,8 +89,8 @@ SignedIn = Annotated[User, Depends(_signed_in)]
 """Who sent the request: 401 otherwise."""
 
 
-def _having(*roles: str) -> Callable[[User], User]:
-    def checked(user: SignedIn) -> User:
+def _having(*roles: str) -> Callable[[User], Awaitable[User]]:
+    async def checked(user: SignedIn) -> User:
         permissions.require(user, *roles)
         return user
 
@@ -151,7 +152,7 @@ def in_query(*names: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
-def _query(request: Request) -> dict[str, str]:
+async def _query(request: Request) -> dict[str, str]:
     first: dict[str, str] = {}
     for key, value in request.query_params.multi_items():
         first.setdefault(key, value)
