@@ -30,6 +30,14 @@ def test_both_stacks_answer_at_one_address_on_one_database(up, http):
     assert http.ask(f"{shop.address}/elsewhere").json["error"] == "Not found"
 
 
+def test_both_stacks_answer_on_one_postgresql_database(up, http, database):
+    shop = up(DATABASE_URL=database).serving()
+
+    http.post(f"{shop.address}/api/books", {"title": "Emma"})
+
+    assert http.ask(f"{shop.address}/api/v2/books").json == [f"sold at {shop.address}", "Emma"]
+
+
 def test_a_new_database_gets_demo_data_once(up, http):
     first = up().serving()
     books = http.ask(f"{first.address}/api/books").json
@@ -117,6 +125,21 @@ def test_a_request_under_way_ends_before_the_stacks_do(up, http):
     assert shop.ended() == 0
 
 
+def test_a_signal_that_arrives_twice_at_once_is_one(up, http):
+    shop = up().serving()
+    answers = []
+    url = f"{shop.address}/api/slow?seconds=1.5"
+    asking = threading.Thread(target=lambda: answers.append(http.answers(url)))
+    asking.start()
+    time.sleep(0.5)
+    shop.signal(signal.SIGTERM)
+    shop.signal(signal.SIGTERM)
+    asking.join()
+
+    assert answers[0].json == {"slept": True}
+    assert shop.ended() == 0
+
+
 def test_a_second_signal_does_not_wait(up, http, bookshop):
     shop = up().serving()
     answers = []
@@ -125,7 +148,7 @@ def test_a_second_signal_does_not_wait(up, http, bookshop):
     asking.start()
     time.sleep(0.5)
     shop.signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(1)
     shop.signal(signal.SIGINT)
 
     assert shop.ended() == 0

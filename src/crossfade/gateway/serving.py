@@ -21,6 +21,7 @@ from crossfade.gateway.proxy import Proxy
 from crossfade.project import Project
 from crossfade.routes import STACKS, Stack
 
+_ONE_SIGNAL_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LONGEST_PLACE = 75
 
@@ -68,11 +69,12 @@ def private_folder() -> Generator[Path]:
 
 
 class _Stop:
-    """The wish to stop, as signals bring it. The second one kills."""
+    """The wish to stop, as signals bring it. One that comes after the first has been heard kills."""
 
     def __init__(self, children: Iterable[Child]) -> None:
         self._children = children
         self._event = asyncio.Event()
+        self._first = 0.0
         self.door: Door | None = None
 
     @property
@@ -94,7 +96,13 @@ class _Stop:
                 loop.remove_signal_handler(number)
 
     def _heard(self) -> None:
-        if self.asked:
+        now = asyncio.get_running_loop().time()
+        if not self.asked:
+            self._first = now
+        elif now - self._first < _ONE_SIGNAL_SECONDS:
+            # The same wish by another way: `make` and `timeout` pass on what the whole group has got already.
+            return
+        else:
             for child in self._children:
                 child.kill()
         self._event.set()
