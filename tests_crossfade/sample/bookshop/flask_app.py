@@ -60,5 +60,5 @@ def create_app():
         time.sleep(float(request.args["seconds"]))
         return jsonify(slept=True)
 
-    print("flask is made; see postgresql://owner:hunter2@till/books", flush=True)
+    print("flask is made; see postgresql://owner:hunter2@till/books", flush=True)  # noqa: T201  a secret, said aloud
     return app
