@@ -53,6 +53,10 @@ check: $(FOR_WORKING) ## look at style, floors and types
 	$(VENV)/bin/lint-imports --no-logo
 	$(RUN) mypy
 
+.PHONY: docs
+docs: $(FOR_WORKING) ## write the pages of docs/ that are generated from the code
+	@$(VENV)/bin/python scripts/write_reference.py
+
 .PHONY: bench
 bench: $(FOR_WORKING) ## measure
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python "$$file"; done

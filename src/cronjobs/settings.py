@@ -58,23 +58,29 @@ class Settings(router_settings.Settings):
     """Whether outgoing calls may reach loopback and private addresses. Unset: yes in development, no in production."""
 
     cors_origins: str = ""
-    """Origins that browsers may call from, comma-separated; empty for none."""
+    """Origins whose pages may call the API, such as https://jobs.example.com, comma-separated; empty for none."""
     frontend_base_url: str = "http://localhost:3000"
     """Where links in messages lead."""
 
     mail_server: str = ""
     """The SMTP host; empty switches e-mail off."""
     mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """The port of MAIL_SERVER."""
     mail_use_tls: Flag = True
+    """Whether the connection is encrypted (STARTTLS) before anything is sent."""
     mail_username: str | None = None
+    """Who signs in at MAIL_SERVER; unset: nobody does."""
     mail_password: SecretStr | None = None
+    """The password of MAIL_USERNAME."""
     mail_default_sender: str = "cronjobs@localhost"
+    """The address that e-mail comes from."""
 
     @model_validator(mode="after")
     def _production_is_no_place_for_a_guessable_secret(self) -> Self:
         if self.app_env == "production":
-            for fault in secret_faults(self):
-                raise ValueError(fault)
+            faults = secret_faults(self)
+            if faults:
+                raise ValueError("; ".join(faults))
         return self
 
     @property

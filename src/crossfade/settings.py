@@ -62,12 +62,17 @@ class Settings(BaseSettings):
     fastapi_test_database_url: str | None = None
     """FastAPI's disposable database for tests."""
     db_engine: str | None = None
-    """Django's way to say DATABASE_URL, with the five below."""
+    """Django's way to say DATABASE_URL, with the five DB_ variables that follow: django.db.backends.postgresql, say."""
     db_name: str | None = None
+    """The name of the database, or the path of SQLite's file."""
     db_user: str | None = None
+    """Who connects."""
     db_password: SecretStr | None = None
+    """The password of DB_USER."""
     db_host: str | None = None
+    """Where the database server is."""
     db_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The port of the database server; its usual one when unset."""
     database_statement_timeout: Annotated[int, Field(ge=0)] = 30
     """Seconds that PostgreSQL lets a statement run; 0 for no limit."""
     pytest_xdist_worker: str | None = None
