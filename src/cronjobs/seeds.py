@@ -86,12 +86,12 @@ def seed(session: WriteSession) -> None:
 
 
 def demo(session: WriteSession, *, base_url: str) -> str | None:
-    """An administrator, teams and jobs, into a database without users; None, and nothing is done, if it has some.
+    """An administrator, teams and jobs, into a database without users and jobs; None, and nothing is done, otherwise.
 
     Returns the generated password of the user `admin`, which is stored nowhere else. One job is active: every minute
     it calls the application's own echo endpoint under `base_url`.
     """
-    if session.scalar(select(func.count()).select_from(User)):
+    if any(session.scalar(select(func.count()).select_from(kind)) for kind in (User, Job)):
         return None
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     admin = User(username=DEMO_LOGIN, email="admin@example.com", role=ADMIN)

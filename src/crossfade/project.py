@@ -46,7 +46,7 @@ class Project:
     seed: str | None = None
     """Fills what every installation needs; must be repeatable."""
     demo: str | None = None
-    """Fills a new database with something to look at."""
+    """Fills a database that nobody has used yet, and returns a password; None, and nothing done, for any other."""
     adoption: str | None = None
     """How an old schema without revisions is recognised and brought in."""
     checks: str | None = None

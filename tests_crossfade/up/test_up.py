@@ -51,6 +51,15 @@ def test_a_new_database_gets_demo_data_once(up, http):
     assert http.ask(f"{second.address}/api/books").json == books
 
 
+def test_a_database_that_init_made_gets_demo_data_too(up, http, crossfade):
+    crossfade("init")
+
+    shop = up().serving()
+
+    assert shop.out.count("password: open-sesame") == 1
+    assert http.ask(f"{shop.address}/api/books").json == [f"sold at {shop.address}"]
+
+
 def test_production_gets_no_demo_data(up, http):
     shop = up(APP_ENV="production").serving()
 

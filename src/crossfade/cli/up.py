@@ -33,8 +33,8 @@ def up(
 ) -> None:
     """Serve both stacks behind one address.
 
-    The databases that the routes name are created or upgraded first; a new one, unless it is production's, gets demo
-    data, and the password of its user is printed, once. Ctrl-C stops everything.
+    The databases that the routes name are created or upgraded first; one that nobody has used yet, unless it is
+    production's, gets demo data, and the password of its user is printed, once. Ctrl-C stops everything.
     """
     from crossfade.gateway import door, serving
 
@@ -70,12 +70,15 @@ def _number(port: str) -> int:
 
 
 def _prepare(project: Project, settings: Settings, address: str) -> None:
-    """Brings every database to where it should be, and fills new ones for a first look."""
+    """Brings every database to where it should be, and fills new ones for a first look.
+
+    Which is new, the project's demo knows: one may have been made by `init`, or by an `up` that was interrupted.
+    """
     router = Router(settings, name="crossfade:up")
     try:
         for report in revisions.initialise(router, project):
             print("\n".join(init.lines(report)), flush=True)
-            if report.action == "created" and settings.app_env != "production":
+            if report.action != "adopted" and settings.app_env != "production":
                 _fill(project, router, report, address)
     finally:
         router.dispose()
@@ -88,10 +91,9 @@ def _fill(project: Project, router: Router, report: revisions.Report, address: s
     stack: Stack = "flask" if "flask" in report.stacks else "fastapi"
     with router.session(stack) as session:
         password = demo(begin_write(session), base_url=address)
-    whose = "" if len(router.routes.distinct()) == 1 else f" (of the {stack} stack)"
-    print("  filled with demo data")
     if password is not None:
-        print(f"password: {password}{whose}", flush=True)
+        whose = "" if len(router.routes.distinct()) == 1 else f" (of the {stack} stack)"
+        print(f"  filled with demo data\npassword: {password}{whose}", flush=True)
 
 
 def _memory_on_disk(settings: Settings, folder: Path) -> Mapping[str, str]:
