@@ -43,7 +43,7 @@ def create_admin(
     router = Router(load(), name="cronjobs:cli")
     try:
         with router.session("flask") as session:
-            made = accounts.register(session, new)
+            made = accounts.register(session, new, caller=None)
             print(f"{made.username} is an admin in {router.route('flask').masked}")
     finally:
         router.dispose()

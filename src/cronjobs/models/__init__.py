@@ -1,5 +1,6 @@
 """The tables: plain SQLAlchemy models that both stacks, the scheduler and the scripts share."""
 
+from cronjobs.models.audit import AuditEvent
 from cronjobs.models.base import Base, metadata
 from cronjobs.models.executions import JobExecution
 from cronjobs.models.jobs import Job
@@ -11,6 +12,7 @@ from cronjobs.models.tokens import RevokedToken
 from cronjobs.models.users import User, UserNotificationPreferences, UserUiPreferences
 
 __all__ = [
+    "AuditEvent",
     "Base",
     "Job",
     "JobCategory",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cronjobs import passwords
 from cronjobs.models import Job, Notification, User, UserNotificationPreferences, UserUiPreferences
 from cronjobs.models.users import ADMIN, VIEWER
-from cronjobs.services import credentials, tokens
+from cronjobs.services import audit, credentials, tokens
 from cronjobs.services.attempts import Attempts
 from cronjobs.services.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
 from cronjobs.settings import Settings
@@ -133,8 +133,11 @@ def user(session: Session, user_id: str) -> User:
     return found
 
 
-def register(session: Session, new: NewUser) -> User:
-    """Make a user. Raises ConflictError when the name or the address is taken, in whatever case."""
+def register(session: Session, new: NewUser, *, caller: User | None) -> User:
+    """Make a user. Raises ConflictError when the name or the address is taken, in whatever case.
+
+    `caller` is None where nobody is signed in.
+    """
     password_hash = off_loop(passwords.hash_password, new.password)
     writer = _alone(session)
     _refuse_taken_username(writer, new.username)
@@ -148,6 +151,7 @@ def register(session: Session, new: NewUser) -> User:
     )
     writer.add(made)
     _flush(writer)
+    audit.created(writer, caller, made)
     return made
 
 
@@ -165,6 +169,7 @@ def change(session: Session, user_id: str, changes: Changes, *, caller: User) ->
     password_hash = off_loop(passwords.hash_password, changes.password) if changes.password is not None else None
     writer = _alone(session)
     changed = _locked(writer, user_id)
+    before = audit.state(changed)
     if changes.role not in {None, ADMIN} or changes.is_active is False:
         _keep_an_admin(writer, changed)
     if changes.email is not None:
@@ -179,6 +184,7 @@ def change(session: Session, user_id: str, changes: Changes, *, caller: User) ->
     if password_hash is not None or changes.is_active is False:
         changed.tokens_valid_from = clock.naive_utc()
     _flush(writer)
+    audit.changed(writer, caller, changed, before)
     return changed
 
 
@@ -191,6 +197,7 @@ def remove(session: WriteSession, user_id: str, *, caller: User) -> User:
         raise InvalidError("You can't delete your own account.", error="Cannot delete yourself")
     removed = _locked(_alone(session), user_id)
     _keep_an_admin(session, removed)
+    audit.deleted(session, caller, removed)
     for owned in (Notification, UserNotificationPreferences, UserUiPreferences):
         session.execute(delete(owned).where(owned.user_id == user_id))
     session.execute(update(Job).where(Job.created_by == user_id).values(created_by=None))

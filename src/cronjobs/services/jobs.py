@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution, User
-from cronjobs.services import cron, drafts, errors, permissions, runs, taxonomies
+from cronjobs.services import audit, cron, drafts, errors, permissions, runs, taxonomies
 from cronjobs.services.drafts import Draft
 from cronjobs.services.pages import Page, Slice
 from cronjobs.settings import Settings
@@ -98,6 +98,7 @@ def create(session: WriteSession, caller: User, draft: Draft, settings: Settings
     runs.plan(job, zone=settings.zone)
     session.add(job)
     _flush(session, job.name)
+    audit.created(session, caller, job)
     return job
 
 
@@ -105,27 +106,32 @@ def change(session: WriteSession, caller: User, job_id: str, draft: Draft, setti
     """Changes what `draft` mentions. Raises NotFoundError, ForbiddenError, InvalidError."""
     taxonomies.hold(session)
     job = find_to_change(session, caller, job_id)
+    before = audit.state(job)
     with session.no_autoflush:  # the checks below read: nothing half changed may be sent
         drafts.apply(session, job, draft, settings)
         _refuse_taken(session, job.name, but=job.id)
     _replan(session, job, settings)
     _flush(session, job.name)
+    audit.changed(session, caller, job, before)
     return job
 
 
 def delete(session: WriteSession, caller: User, job_id: str) -> Job:
     """Deletes a job with its executions; notifications stay, without it. Raises NotFoundError, ForbiddenError."""
     job = find_to_change(session, caller, job_id)
+    audit.deleted(session, caller, job)
     session.delete(job)
     session.flush()
     return job
 
 
-def pause(session: WriteSession, job: Job, settings: Settings) -> None:
-    """The job fires no more, until somebody enables it."""
+def pause(session: WriteSession, caller: User | None, job: Job, settings: Settings) -> None:
+    """The job fires no more, until somebody enables it. `caller` is None where the application does it by itself."""
+    before = audit.state(job)
     job.is_active = False
     _replan(session, job, settings)
     session.flush()
+    audit.changed(session, caller, job, before, action=audit.PAUSED)
 
 
 def has_ended(job: Job, settings: Settings) -> bool:

@@ -28,9 +28,10 @@ from cronjobs.models import Job, JobExecution, SchedulerControl
 from cronjobs.models.base import new_id
 from cronjobs.models.executions import FAILED, MANUAL, RUNNING, SCHEDULED, SUCCESS
 from cronjobs.models.scheduling import BOTH
-from cronjobs.services import calls, cron
+from cronjobs.services import audit, calls, cron, telling
 from cronjobs.services.calls import Claim, Outcome, Overrides
 from cronjobs.services.errors import InvalidCronError
+from cronjobs.services.telling import Ended, Paused
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 from crossfade.routes import Stack
@@ -251,6 +252,9 @@ def _pause(session: WriteSession, job: Job, moment: datetime, reason: str) -> No
         .where(_jobs.c.id == job.id)
         .values(is_active=False, next_run_at=None, updated_at=moment, planned_at=moment)
     )
+    audit.paused(session, [job])
+    paused = Paused(job_id=job.id, name=job.name, creator=job.created_by, reason=reason)
+    telling.job_paused(session, paused, moment=moment)
 
 
 def _advance(session: WriteSession, turns: Sequence[_Turn]) -> None:
@@ -327,8 +331,9 @@ def begin_manual(
 
 
 def finish(session: WriteSession, claim: Claim, outcome: Outcome, *, now: datetime | None = None) -> bool:
-    """Writes down how the run went; False if it isn't ours any more: reaped, or deleted with its job."""
+    """Writes down how the run went, and tells; False if it isn't ours any more: reaped, or deleted with its job."""
     moment = _moment(session, now)
+    telling.hold(session, claim.job_id)
     started_at = session.scalar(select(JobExecution.started_at).where(*_ours(claim)).with_for_update())
     if started_at is None:
         logger.warning(
@@ -349,6 +354,8 @@ def finish(session: WriteSession, claim: Claim, outcome: Outcome, *, now: dateti
             **_closed(started_at, moment),
         )
     )
+    ended = Ended(job_id=claim.job_id, execution_id=claim.execution_id, ok=outcome.ok, error=outcome.error)
+    telling.run_ended(session, ended, moment=moment)
     return True
 
 
@@ -368,7 +375,7 @@ def reap(session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | 
     """Closes runs that nobody will finish, as failed with the reason; their number. Call again if it is `limit`.
 
     That are those whose lease has run out, and those without a lease that began more than an hour ago: the legacy
-    application left them behind when it was stopped.
+    application left them behind when it was stopped. Of these nobody is told: they are old news, and may be many.
     """
     moment = _moment(session, now)
     orphans = session.execute(
@@ -385,7 +392,10 @@ def reap(session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | 
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    for row in orphans:
+    # A job that is being changed or deleted is not waited for: its runs are closed the next time.
+    held = telling.hold_free(session, {row.job_id for row in orphans if row.lease_until is not None})
+    closed = [row for row in orphans if row.lease_until is None or row.job_id in held]
+    for row in closed:
         if row.lease_until is None:
             reason = f"Nobody finished this run within {LEGACY_PATIENCE.total_seconds() / 60:.0f} minutes."
         else:
@@ -396,7 +406,10 @@ def reap(session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | 
             .where(_executions.c.id == row.id)
             .values(status=FAILED, error_message=reason, **_closed(row.started_at, moment))
         )
-    return len(orphans)
+        if row.lease_until is not None:
+            ended = Ended(job_id=row.job_id, execution_id=row.id, ok=False, error=reason)
+            telling.run_ended(session, ended, moment=moment)
+    return len(closed)
 
 
 def _ours(claim: Claim) -> tuple[ColumnElement[bool], ...]:

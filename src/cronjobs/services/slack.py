@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cronjobs.models import SlackSettings
-from cronjobs.services import locks, targets
+from cronjobs.models import SlackSettings, User
+from cronjobs.services import audit, locks, targets
 from cronjobs.services.errors import InvalidError
 from cronjobs.services.locks import Turn
 from crossfade.database.sessions import WriteSession
@@ -34,12 +34,13 @@ def current(session: Session) -> SlackSettings | None:
     return session.scalars(select(SlackSettings).order_by(SlackSettings.created_at, SlackSettings.id).limit(1)).first()
 
 
-def change(session: WriteSession, changes: Changes) -> SlackSettings:
+def change(session: WriteSession, caller: User, changes: Changes) -> SlackSettings:
     """Changes what is mentioned. Raises InvalidError for an address that isn't https, and when enabled without one."""
     locks.alone(session, Turn.SLACK)
     settings = current(session)
     if settings is None:
         settings = SlackSettings(is_enabled=False)
+    before = audit.state(settings)
     if "webhook_url" in changes:
         settings.webhook_url = _address(changes["webhook_url"], settings.webhook_url)
     settings.is_enabled = changes.get("is_enabled", settings.is_enabled)
@@ -48,6 +49,7 @@ def change(session: WriteSession, changes: Changes) -> SlackSettings:
         raise InvalidError("webhook_url: Slack can't be enabled without one.", error="Missing webhook_url")
     session.add(settings)
     session.flush()
+    audit.changed(session, caller, settings, before)
     return settings
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import CursorResult, case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from cronjobs.models import Job, JobCategory, PicTeam
-from cronjobs.services import errors, locks, slugs
+from cronjobs.models import Job, JobCategory, PicTeam, User
+from cronjobs.services import audit, errors, locks, slugs
 from cronjobs.services.locks import Turn
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -78,7 +78,7 @@ def listed(session: Session, kind: type[T], *, include_inactive: bool) -> list[T
     return sorted(wanted, key=lambda term: (term.name.lower(), term.slug))
 
 
-def create(session: WriteSession, kind: type[T], new: New) -> T:
+def create(session: WriteSession, caller: User, kind: type[T], new: New) -> T:
     """Makes a category or a team. Raises ConflictError when its slug is taken, InvalidError when it can't have one."""
     locks.alone(session, Turn.TAXONOMIES)
     slug = new.get("slug") or slugs.of(new["name"])
@@ -91,30 +91,35 @@ def create(session: WriteSession, kind: type[T], new: New) -> T:
     term = kind(**(new | {"slug": slug}))
     session.add(term)
     _flush(session, kind, slug)
+    audit.created(session, caller, term)
     return term
 
 
-def change(session: WriteSession, kind: type[T], term_id: str, changes: Changes) -> Changed[T]:
+def change(session: WriteSession, caller: User, kind: type[T], term_id: str, changes: Changes) -> Changed[T]:
     """Changes what is mentioned; with a new name come a new slug and the jobs that had the old one.
 
     A name that no slug can be made of leaves the slug alone. Raises NotFoundError, ConflictError when the new slug is
     taken, and InvalidError when General would be renamed.
     """
     term = _locked(session, kind, term_id)
+    before = audit.state(term)
     moved = _rename(session, kind, term, changes["name"]) if changes.get("name", term.name) != term.name else 0
     if "is_active" in changes:
         term.is_active = changes["is_active"]
     if "slack_handle" in changes and isinstance(term, PicTeam):
         term.slack_handle = changes["slack_handle"]
     _flush(session, kind, term.slug)
+    audit.changed(session, caller, term, before)
     return Changed(term, moved)
 
 
-def disable(session: WriteSession, kind: type[T], term_id: str) -> T:
+def disable(session: WriteSession, caller: User, kind: type[T], term_id: str) -> T:
     """Disables a category or a team: jobs keep it, and no job gets it any more. Raises NotFoundError."""
     term = _locked(session, kind, term_id)
+    before = audit.state(term)
     term.is_active = False
     session.flush()
+    audit.changed(session, caller, term, before, action=audit.DISABLED)
     return term
 
 

@@ -8,10 +8,12 @@ from datetime import date
 
 from cronjobs.models import Job, User
 from cronjobs.models.executions import FAILED, SUCCESS, WEBHOOK
-from cronjobs.services import calls, drafts, errors, jobs, runs, targets
+from cronjobs.services import calls, drafts, errors, jobs, runs, targets, telling
 from cronjobs.services.calls import Call, Claim, Outcome, Overrides
 from cronjobs.services.targets import Named
+from cronjobs.services.telling import Paused
 from cronjobs.settings import Settings
+from crossfade import clock
 from crossfade.database.sessions import WriteSession
 
 _FOR_WEBHOOKS = ("target_url",)
@@ -34,7 +36,10 @@ def begin(
     """
     job = jobs.find_to_change(session, caller, job_id)
     if jobs.has_ended(job, settings):
-        jobs.pause(session, job, settings)
+        jobs.pause(session, caller, job, settings)
+        reason = f"its last day was {job.end_date}"
+        paused = Paused(job_id=job.id, name=job.name, creator=job.created_by, reason=reason)
+        telling.job_paused(session, paused, moment=clock.naive_utc())
         return Ended(job.end_date)
     if not job.is_active:
         raise errors.InvalidError("The job is inactive. Enable it to run it.", error="Job is inactive")

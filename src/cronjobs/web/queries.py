@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN
+from cronjobs.services import audit as audit_services
 from cronjobs.services import executions as execution_services
 from cronjobs.services import jobs as job_services
 from cronjobs.services import notifications as notification_services
@@ -70,6 +71,17 @@ def execution_statistics(query: Query) -> execution_services.Wanted:
 def notifications(query: Query) -> tuple[notification_services.Wanted, Page]:
     """Which notifications of an inbox, and which page of them."""
     wanted = notification_services.Wanted(unread_only=flag(query, "unread_only") or False, period=period(query))
+    return wanted, page(query, size="per_page", default=20, most=100)
+
+
+def audit(query: Query) -> tuple[audit_services.Wanted, Page]:
+    """Which events of the audit log, and which page of them."""
+    wanted = audit_services.Wanted(
+        actor=text(query, "actor"),
+        kinds=words(query, "kind"),
+        actions=words(query, "action"),
+        period=period(query),
+    )
     return wanted, page(query, size="per_page", default=20, most=100)
 
 

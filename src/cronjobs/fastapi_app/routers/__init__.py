@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from cronjobs.fastapi_app.routers import (
+    audit,
     auth,
     bulk,
     executions,
@@ -25,6 +26,7 @@ def every() -> list[APIRouter]:
         notifications.router,
         taxonomies.router,
         settings.router,
+        audit.router,
         scheduler.router,
         health.router,
     ]

@@ -110,8 +110,8 @@ async def me(caller: SignedIn) -> Response:
 
 
 @router.post("/auth/register", status_code=201, response_model=UserCreated, openapi_extra=json_body(Register))
-async def register(_: Admin, given: Annotated[Register, Body(Register)], reader: Reader) -> Response:
-    user = await reader.run(accounts.register, given.user())
+async def register(caller: Admin, given: Annotated[Register, Body(Register)], reader: Reader) -> Response:
+    user = await reader.run(accounts.register, given.user(), caller=caller)
     return reply(UserCreated.of(user), 201)
 
 

@@ -18,7 +18,7 @@ async def slack_settings(_: Admin, reader: Reader) -> Response:
 
 @router.put("/settings/slack", response_model=SlackChanged, openapi_extra=json_body(SlackChoices))
 async def change_slack_settings(
-    _: Admin, given: Annotated[SlackChoices, Body(SlackChoices)], writer: Writer
+    caller: Admin, given: Annotated[SlackChoices, Body(SlackChoices)], writer: Writer
 ) -> Response:
-    changed = await writer.run(slack.change, given.changes())
+    changed = await writer.run(slack.change, caller, given.changes())
     return reply(SlackChanged.of(changed))

@@ -32,22 +32,22 @@ async def categories(caller: SignedIn, query: Query, reader: Reader) -> Response
 
 
 @router.post("/job-categories", status_code=201, response_model=SavedCategory, openapi_extra=json_body(NewCategory))
-async def create_category(_: Admin, given: Annotated[NewCategory, Body(NewCategory)], writer: Writer) -> Response:
-    made = await writer.run(taxonomies.create, JobCategory, given.term())
+async def create_category(caller: Admin, given: Annotated[NewCategory, Body(NewCategory)], writer: Writer) -> Response:
+    made = await writer.run(taxonomies.create, caller, JobCategory, given.term())
     return reply(SavedCategory.created(made), 201)
 
 
 @router.put("/job-categories/{category_id}", response_model=ChangedCategory, openapi_extra=json_body(CategoryChanges))
 async def change_category(
-    category_id: str, _: Admin, given: Annotated[CategoryChanges, Body(CategoryChanges)], writer: Writer
+    category_id: str, caller: Admin, given: Annotated[CategoryChanges, Body(CategoryChanges)], writer: Writer
 ) -> Response:
-    changed = await writer.run(taxonomies.change, JobCategory, category_id, given.changes())
+    changed = await writer.run(taxonomies.change, caller, JobCategory, category_id, given.changes())
     return reply(ChangedCategory.of(changed))
 
 
 @router.delete("/job-categories/{category_id}", response_model=SavedCategory)
-async def disable_category(category_id: str, _: Admin, writer: Writer) -> Response:
-    disabled = await writer.run(taxonomies.disable, JobCategory, category_id)
+async def disable_category(category_id: str, caller: Admin, writer: Writer) -> Response:
+    disabled = await writer.run(taxonomies.disable, caller, JobCategory, category_id)
     return reply(SavedCategory.disabled(disabled))
 
 
@@ -59,20 +59,20 @@ async def teams(caller: SignedIn, query: Query, reader: Reader) -> Response:
 
 
 @router.post("/pic-teams", status_code=201, response_model=SavedTeam, openapi_extra=json_body(NewTeam))
-async def create_team(_: Admin, given: Annotated[NewTeam, Body(NewTeam)], writer: Writer) -> Response:
-    made = await writer.run(taxonomies.create, PicTeam, given.term())
+async def create_team(caller: Admin, given: Annotated[NewTeam, Body(NewTeam)], writer: Writer) -> Response:
+    made = await writer.run(taxonomies.create, caller, PicTeam, given.term())
     return reply(SavedTeam.created(made), 201)
 
 
 @router.put("/pic-teams/{team_id}", response_model=ChangedTeam, openapi_extra=json_body(TeamChanges))
 async def change_team(
-    team_id: str, _: Admin, given: Annotated[TeamChanges, Body(TeamChanges)], writer: Writer
+    team_id: str, caller: Admin, given: Annotated[TeamChanges, Body(TeamChanges)], writer: Writer
 ) -> Response:
-    changed = await writer.run(taxonomies.change, PicTeam, team_id, given.changes())
+    changed = await writer.run(taxonomies.change, caller, PicTeam, team_id, given.changes())
     return reply(ChangedTeam.of(changed))
 
 
 @router.delete("/pic-teams/{team_id}", response_model=SavedTeam)
-async def disable_team(team_id: str, _: Admin, writer: Writer) -> Response:
-    disabled = await writer.run(taxonomies.disable, PicTeam, team_id)
+async def disable_team(team_id: str, caller: Admin, writer: Writer) -> Response:
+    disabled = await writer.run(taxonomies.disable, caller, PicTeam, team_id)
     return reply(SavedTeam.disabled(disabled))

@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from cronjobs.flask_app.blueprints import (
+    audit,
     auth,
     bulk,
     executions,
@@ -25,6 +26,7 @@ def every() -> list[Blueprint]:
         notifications.blueprint,
         taxonomies.blueprint,
         settings.blueprint,
+        audit.blueprint,
         scheduler.blueprint,
         health.blueprint,
     ]

@@ -68,9 +68,9 @@ def me() -> Response:
 
 @blueprint.post("/auth/register")
 def register() -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(Register)
-    user = accounts.register(read(), given.user())
+    user = accounts.register(read(), given.user(), caller=caller)
     return reply(UserCreated.of(user), 201)
 
 

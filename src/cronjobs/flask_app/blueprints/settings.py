@@ -18,7 +18,7 @@ def slack_settings() -> Response:
 
 @blueprint.put("/settings/slack")
 def change_slack_settings() -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(SlackChoices)
-    changed = slack.change(write(), given.changes())
+    changed = slack.change(write(), caller, given.changes())
     return reply(SlackChanged.of(changed))

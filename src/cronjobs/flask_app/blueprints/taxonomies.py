@@ -32,24 +32,24 @@ def categories() -> Response:
 
 @blueprint.post("/job-categories")
 def create_category() -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(NewCategory)
-    made = taxonomies.create(write(), JobCategory, given.term())
+    made = taxonomies.create(write(), caller, JobCategory, given.term())
     return reply(SavedCategory.created(made), 201)
 
 
 @blueprint.put("/job-categories/<category_id>")
 def change_category(category_id: str) -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(CategoryChanges)
-    changed = taxonomies.change(write(), JobCategory, category_id, given.changes())
+    changed = taxonomies.change(write(), caller, JobCategory, category_id, given.changes())
     return reply(ChangedCategory.of(changed))
 
 
 @blueprint.delete("/job-categories/<category_id>")
 def disable_category(category_id: str) -> Response:
-    signed_in(ADMIN)
-    disabled = taxonomies.disable(write(), JobCategory, category_id)
+    caller = signed_in(ADMIN)
+    disabled = taxonomies.disable(write(), caller, JobCategory, category_id)
     return reply(SavedCategory.disabled(disabled))
 
 
@@ -62,22 +62,22 @@ def teams() -> Response:
 
 @blueprint.post("/pic-teams")
 def create_team() -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(NewTeam)
-    made = taxonomies.create(write(), PicTeam, given.term())
+    made = taxonomies.create(write(), caller, PicTeam, given.term())
     return reply(SavedTeam.created(made), 201)
 
 
 @blueprint.put("/pic-teams/<team_id>")
 def change_team(team_id: str) -> Response:
-    signed_in(ADMIN)
+    caller = signed_in(ADMIN)
     given = body(TeamChanges)
-    changed = taxonomies.change(write(), PicTeam, team_id, given.changes())
+    changed = taxonomies.change(write(), caller, PicTeam, team_id, given.changes())
     return reply(ChangedTeam.of(changed))
 
 
 @blueprint.delete("/pic-teams/<team_id>")
 def disable_team(team_id: str) -> Response:
-    signed_in(ADMIN)
-    disabled = taxonomies.disable(write(), PicTeam, team_id)
+    caller = signed_in(ADMIN)
+    disabled = taxonomies.disable(write(), caller, PicTeam, team_id)
     return reply(SavedTeam.disabled(disabled))

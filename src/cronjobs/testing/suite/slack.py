@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cronjobs.models import SlackSettings
+from cronjobs.models import SlackSettings, User
 from cronjobs.services import slack
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
@@ -142,13 +142,15 @@ def test_of_several_rows_the_oldest_counts(api: Api, session: Session, admin: Pe
     assert put(api, admin, channel="#changed")["id"] == shown["id"]
 
 
-def test_many_at_once_make_one_row(router: Router, session: Session) -> None:
+def test_many_at_once_make_one_row(router: Router, session: Session, admin: Person) -> None:
+    who = session.get_one(User, admin.id)
+    session.rollback()
     together = Barrier(4)
 
     def change(number: int) -> None:
         together.wait()
         with router.session("flask") as mine:
-            slack.change(begin_write(mine), {"channel": f"#{number}"})
+            slack.change(begin_write(mine), who, {"channel": f"#{number}"})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(change, range(4)))

@@ -285,14 +285,16 @@ def test_a_team_has_a_slack_handle(api: Api, admin: Person) -> None:
     assert make(api, TEAMS, admin, name="Quiet", slack_handle=None)["slack_handle"] is None
 
 
-def test_of_many_at_once_one_gets_a_slug(router: Router, session: Session) -> None:
+def test_of_many_at_once_one_gets_a_slug(router: Router, session: Session, admin: Person) -> None:
+    who = session.get_one(User, admin.id)
+    session.rollback()
     together = Barrier(4)
 
     def attempt(number: int) -> bool:
         together.wait()
         try:
             with router.session("flask") as mine:
-                taxonomies.create(begin_write(mine), PicTeam, {"name": "Same" if number % 2 else "same!"})
+                taxonomies.create(begin_write(mine), who, PicTeam, {"name": "Same" if number % 2 else "same!"})
         except ConflictError:
             return False
         return True
@@ -320,7 +322,7 @@ def test_a_job_and_a_rename_at_once_wait_for_each_other(
 
     def rename(name: str) -> int:
         with router.session("flask") as mine:
-            return taxonomies.change(begin_write(mine), JobCategory, category.id, {"name": name}).jobs_updated
+            return taxonomies.change(begin_write(mine), who, JobCategory, category.id, {"name": name}).jobs_updated
 
     session.rollback()
     with ThreadPoolExecutor(1) as pool:
@@ -332,7 +334,7 @@ def test_a_job_and_a_rename_at_once_wait_for_each_other(
         assert renaming.result() == 1
         draft["name"], draft["category"] = "Another", "late"
         with router.session("flask") as changing:
-            taxonomies.change(begin_write(changing), JobCategory, category.id, {"name": "Later"})
+            taxonomies.change(begin_write(changing), who, JobCategory, category.id, {"name": "Later"})
             making_late = pool.submit(make)
             with pytest.raises(TimeoutError):
                 making_late.result(timeout=0.2)

@@ -236,7 +236,11 @@ def test_a_name_that_a_stranger_takes_without_the_lock_is_taken(
     monkeypatch.setattr(accounts, "_refuse_taken_username", lambda *_: None)
 
     with pytest.raises(ConflictError):
-        accounts.register(session, accounts.NewUser(username="editor", email="x@cronjobs.test", password="a secret"))
+        accounts.register(
+            session,
+            accounts.NewUser(username="editor", email="x@cronjobs.test", password="a secret"),
+            caller=None,
+        )
 
 
 # Looking
