@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cronjobs.models import Job, User
-from cronjobs.services import jobs, targets
+from cronjobs.services import jobs, locks, targets
 from cronjobs.services.drafts import Draft
 from cronjobs.services.errors import InvalidError
+from cronjobs.services.locks import Turn
 from cronjobs.settings import Settings
 from crossfade.database.sessions import WriteSession
 
@@ -45,6 +46,8 @@ class Outcome:
 
 def create(session: WriteSession, caller: User, entries: Sequence[Entry], settings: Settings) -> Outcome:
     """Creates the jobs that fulfil the rules; a row that does not takes nothing along."""
+    # Two uploads of the same names in another order would wait for each other's rows.
+    locks.alone(session, Turn.UPLOADS)
     created: list[Job] = []
     refused: list[Refused] = []
     for entry in entries:

@@ -16,6 +16,7 @@ class Turn(Enum):
 
     TAXONOMIES = 0x63726F6E7461786F
     SLACK = 0x63726F6E736C636B
+    UPLOADS = 0x63726F6E62756C6B
 
 
 def alone(session: WriteSession, turn: Turn) -> None:

@@ -1,11 +1,14 @@
 """Bulk upload: which files are read, what their rows mean, and that bad rows leave good ones alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job
-from cronjobs.services import sheets
+from cronjobs.services import jobs, sheets
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
@@ -283,3 +286,33 @@ def test_admins_and_users_alone_may_upload(api: Api, settings: Settings, admin: 
     assert send(api, viewer, body).status == 403
     assert send(api, viewer, b"no form").status == 403
     assert send(api, admin, body).status == 200
+
+
+def test_two_uploads_at_once_share_the_names_between_them(
+    api: Api, session: Session, settings: Settings, editor: Person
+) -> None:
+    wanted_names = [f"job {number}" for number in range(20)]
+    start = Barrier(2)
+
+    def send_at_once(order: list[str]) -> list[str]:
+        start.wait(timeout=30)
+        return [job["name"] for job in upload(api, editor, file(settings, *order)).json["jobs"]]
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        created = list(threads.map(send_at_once, [wanted_names, wanted_names[::-1]]))
+
+    assert sorted(created[0] + created[1]) == sorted(wanted_names)
+    assert names(session) == set(wanted_names)
+
+
+def test_a_name_that_is_taken_behind_the_check_leaves_the_other_rows_alone(
+    api: Api, session: Session, settings: Settings, editor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What PostgreSQL allows between check and flush: somebody else's commit.
+    store(session, settings, name="taken")
+    monkeypatch.setattr(jobs, "_refuse_taken", lambda *_args, **_kwargs: None)
+
+    report = upload(api, editor, file(settings, "one", "taken", "two")).json
+
+    assert [(each["row"], each["error"]) for each in report["errors"]] == [(3, "Duplicate name")]
+    assert names(session) == {"one", "taken", "two"}
