@@ -75,6 +75,11 @@ class Settings(router_settings.Settings):
     mail_default_sender: str = "cronjobs@localhost"
     """The address that e-mail comes from."""
 
+    execution_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """Days after which executions are deleted; 0 keeps them all."""
+    notification_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """Days after which notifications are deleted, read or not; 0 keeps them all."""
+
     @model_validator(mode="after")
     def _production_is_no_place_for_a_guessable_secret(self) -> Self:
         if self.app_env == "production":

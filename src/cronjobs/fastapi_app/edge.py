@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN, USER
+from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
 from cronjobs.services.attempts import Attempts
@@ -26,6 +27,7 @@ from crossfade.router import Router
 
 __all__ = [
     "Admin",
+    "AppCourier",
     "AppRouter",
     "AppSettings",
     "Body",
@@ -50,6 +52,7 @@ class Parts:
 
     settings: Settings
     router: Router
+    courier: Courier
     scheduler: Ticking | None = None
     """None where the gate keeps it off, and before the app has started."""
     attempts: Attempts = field(default_factory=Attempts)
@@ -72,6 +75,14 @@ async def _router(made: Annotated[Parts, Depends(parts)]) -> Router:
 
 
 AppSettings = Annotated[Settings, Depends(_settings)]
+
+
+async def _courier(made: Annotated[Parts, Depends(parts)]) -> Courier:
+    return made.courier
+
+
+AppCourier = Annotated[Courier, Depends(_courier)]
+"""Who carries news out of the house, once they are true."""
 AppRouter = Annotated[Router, Depends(_router)]
 """The app's router, for endpoints that need units of work of their own."""
 

@@ -20,6 +20,7 @@ from cronjobs.fastapi_app.edge import Parts
 from cronjobs.fastapi_app.headers import Headers
 from cronjobs.fastapi_app.paths import AnyPath
 from cronjobs.scheduler import gate
+from cronjobs.scheduler.courier import Courier
 from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     @asynccontextmanager
     async def span(app: FastAPI) -> AsyncGenerator[None]:
         async with closing(app):
+            courier = app.state.cronjobs.courier = Courier(made.settings)
             scheduler = app.state.cronjobs.scheduler = gate.open_scheduler(made.router, made.settings, "fastapi")
             try:
                 yield
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
                 if scheduler is not None:
                     # It waits for the runs in flight: not on the loop that may be serving the last requests.
                     await asyncio.to_thread(scheduler.stop)
+                await asyncio.to_thread(courier.stop)
 
     app = _Application(
         title="Cron jobs",
@@ -76,7 +79,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
         docs_url="/docs",
         redoc_url=None,
     )
-    app.state.cronjobs = Parts(made.settings, made.router)
+    app.state.cronjobs = Parts(made.settings, made.router, Courier(made.settings))
     for each in routers.every():
         app.include_router(each, prefix=PREFIX, responses=_REFUSALS)
     _answer_errors_as_json(app)

@@ -10,6 +10,7 @@ from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 
 from cronjobs.models import User
+from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
 from cronjobs.services.attempts import Attempts
@@ -29,6 +30,7 @@ class Parts:
     settings: Settings
     router: Router
     db: SQLAlchemy
+    courier: Courier
     scheduler: Ticking | None
     """None where the gate keeps it off."""
     attempts: Attempts = field(default_factory=Attempts)
@@ -49,6 +51,11 @@ def settings() -> Settings:
 def router() -> Router:
     """The app's router, for endpoints that need units of work of their own."""
     return parts().router
+
+
+def courier() -> Courier:
+    """Who carries news out of the house, once they are true."""
+    return parts().courier
 
 
 def read() -> Session:

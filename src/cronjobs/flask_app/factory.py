@@ -15,6 +15,7 @@ from cronjobs.flask_app import blueprints
 from cronjobs.flask_app.edge import Parts
 from cronjobs.flask_app.headers import Headers
 from cronjobs.scheduler import gate
+from cronjobs.scheduler.courier import Courier
 from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems, requests
@@ -56,10 +57,12 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     if router is None:
         # Registered before the scheduler's stop, so called after it.
         atexit.register(made.router.dispose)
+    courier = Courier(made.settings)
+    atexit.register(courier.stop)
     scheduler = gate.open_scheduler(made.router, made.settings, "flask") if _serves() else None
     if scheduler is not None:
         atexit.register(scheduler.stop)
-    app.extensions["cronjobs"] = Parts(made.settings, made.router, db, scheduler)
+    app.extensions["cronjobs"] = Parts(made.settings, made.router, db, courier, scheduler)
     return app
 
 

@@ -18,10 +18,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from cronjobs.scheduler import nodes, runner
+from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.nodes import Node
-from cronjobs.services import runs
+from cronjobs.services import maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import DEADLINE, Claim, Outcome
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -37,6 +39,10 @@ _BEAT = timedelta(seconds=5)
 _RENEWAL = runs.LEASE / 4
 _REAPING = timedelta(seconds=10)
 _REPLANNING = timedelta(seconds=5)
+_UPKEEP = timedelta(seconds=30)
+_PRUNING = timedelta(hours=1)
+_BREATH_SECONDS = 0.2
+"""Between two batches of what is deleted, in which everybody else gets to write."""
 _FULL_REPLANNING = timedelta(minutes=10)
 _OVERLAP = timedelta(seconds=60)
 """How far back each look for changed jobs reaches over the last one: a transaction may commit late, a clock be slow."""
@@ -81,13 +87,17 @@ class Scheduler:
         begun.result()
 
     def stop(self) -> None:
-        """Claims no more, waits for the runs in flight, writes them down. Blocks for 20 s at most; twice is once."""
+        """Claims no more, waits for the runs in flight, writes them down and tells of them.
+
+        Blocks for 23 s at most; twice is once.
+        """
         if not self.running or self._pulse is None or self._thread is None:
             return
         self._pulse.end()
         self._thread.join(timeout=DEADLINE + 2 * _RECORDING.total_seconds())
         if self._thread.is_alive():
             logger.error("The scheduler did not end in time: runs in flight are closed as failed by the others")
+        self._pulse.courier.stop(GRACE)
 
 
 class _Pulse:
@@ -98,6 +108,7 @@ class _Pulse:
         self._settings = settings
         self._node = node
         self._begun = begun
+        self.courier = Courier(settings)
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._chores: set[asyncio.Task[Any]] = set()
         self._ending = False
@@ -132,6 +143,8 @@ class _Pulse:
         self._every(scheduler, _BEAT, self._beat)
         self._every(scheduler, _RENEWAL, self._renew)
         self._every(scheduler, _REAPING, self._reap)
+        self._every(scheduler, _UPKEEP, self._see_to_end_dates)
+        self._every(scheduler, _PRUNING, self._prune)
         self._every(scheduler, poll, self._pass)
         scheduler.start()
         logger.info("The scheduler of %s ticks each %s s", self._node.name, poll.total_seconds())
@@ -198,9 +211,12 @@ class _Pulse:
         with self._router.session(self._stack) as session:
             if not runs.is_anything_due(session):
                 return []
-            return runs.claim_due(
+            claims = runs.claim_due(
                 begin_write(session), node=self._node.name, stack=self._stack, zone=self._settings.zone, limit=limit
             )
+            said = news.taken(session)
+        self.courier.send(said)
+        return claims
 
     @property
     def _stack(self) -> Stack:
@@ -277,6 +293,28 @@ class _Pulse:
         self._replanned_at = begun
         self._last_pass["replanned"] = count
 
+    async def _see_to_end_dates(self) -> None:
+        zone = self._settings.zone
+        if await self._look(maintenance.is_due, zone=zone):
+            await self._write(maintenance.see_to_end_dates, node=self._node.name, stack=self._stack, zone=zone)
+
+    async def _prune(self) -> None:
+        """Deletes what is too old, once an hour whoever ticks, in batches that leave room for others."""
+        wanted = retention.wanted(self._settings)
+        if not wanted or not await self._write(self.take_pruning):
+            return
+        for prune, days in wanted:
+            while not self._ending:
+                if await self._write(prune, days) < retention.BATCH:
+                    break
+                await asyncio.sleep(_BREATH_SECONDS)
+
+    def take_pruning(self, session: WriteSession) -> bool:
+        hour = clock.now().replace(minute=0, second=0, microsecond=0)
+        return runs.may_fire(session, self._stack) and rounds.take(
+            session, retention.CHORE, hour, owner=self._node.name
+        )
+
     # --- the database ---------------------------------------------------------------------------------------------
 
     async def _write(self, service: Callable[Concatenate[WriteSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -284,9 +322,22 @@ class _Pulse:
 
         def work() -> T:
             with self._router.session(self._stack) as session:
-                return service(begin_write(session), *args, **kwargs)
+                result = service(begin_write(session), *args, **kwargs)
+                said = news.taken(session)
+            # Only now is it true.
+            self.courier.send(said)
+            return result
 
         return await self._in_thread(service.__name__, work)
+
+    async def _look(self, question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A question, in a thread, that takes no lock. Raises _TroubleError."""
+
+        def look() -> T:
+            with self._router.session(self._stack) as session:
+                return question(session, *args, **kwargs)
+
+        return await self._in_thread(question.__name__, look)
 
     async def _in_thread(self, name: str, work: Callable[[], T]) -> T:
         try:

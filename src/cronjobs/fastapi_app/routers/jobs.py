@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from cronjobs.fastapi_app.edge import (
+    AppCourier,
     AppRouter,
     AppSettings,
     Body,
@@ -20,7 +21,7 @@ from cronjobs.fastapi_app.edge import (
     reply,
 )
 from cronjobs.scheduler import runner
-from cronjobs.services import calls, jobs, previews, triggers
+from cronjobs.services import calls, jobs, news, previews, triggers
 from cronjobs.web import queries
 from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronRefusal, CronText, CronVerdict, cron_verdict
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
@@ -114,6 +115,7 @@ async def execute(
     settings: AppSettings,
     reader: Reader,
     units: AppRouter,
+    courier: AppCourier,
 ) -> Response:
     overrides = given.overrides()
     await release(reader, units)
@@ -121,8 +123,12 @@ async def execute(
         begun = await Writing(session).run(
             triggers.begin, caller, job_id, overrides, owner=calls.here("fastapi"), settings=settings
         )
+        said = news.taken(session.sync_session)
+    courier.send(said)
     claim = triggers.claimed(begun)
     outcome = await runner.perform(claim, settings)
     async with units.async_session("fastapi") as session:
         status = await Writing(session).run(triggers.end, claim, outcome)
+        said = news.taken(session.sync_session)
+    courier.send(said)
     return reply(TriggeredRun.of(claim, status))

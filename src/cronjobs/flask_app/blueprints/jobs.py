@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from cronjobs.flask_app.edge import (
     body,
+    courier,
     optional_body,
     query,
     read,
@@ -16,7 +17,7 @@ from cronjobs.flask_app.edge import (
 )
 from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler import runner
-from cronjobs.services import calls, jobs, previews, triggers
+from cronjobs.services import calls, jobs, news, previews, triggers
 from cronjobs.web import queries
 from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronText, cron_verdict
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
@@ -97,8 +98,12 @@ def execute(job_id: str) -> Response:
         begun = triggers.begin(
             begin_write(session), caller, job_id, overrides, owner=calls.here("flask"), settings=settings()
         )
+        said = news.taken(session)
+    courier().send(said)
     claim = triggers.claimed(begun)
     outcome = runner.perform_blocking(claim, settings())
     with router().session("flask") as session:
         status = triggers.end(begin_write(session), claim, outcome)
+        said = news.taken(session)
+    courier().send(said)
     return reply(TriggeredRun.of(claim, status))
