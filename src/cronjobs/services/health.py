@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 
-from crossfade.router import Router
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from cronjobs.models import Job
 from crossfade import revisions
 from crossfade.errors import UnreachableError
+from crossfade.router import Router
 from crossfade.routes import Stack
 
 logger = logging.getLogger(__name__)
