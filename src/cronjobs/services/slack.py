@@ -58,10 +58,11 @@ def masked(webhook_url: str | None) -> str | None:
     if not webhook_url:
         return None
     try:
-        host = urlsplit(webhook_url).hostname
+        parts = urlsplit(webhook_url)
     except ValueError:
-        host = None
-    return f"https://{host}/{MASK}" if host else MASK
+        return MASK
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/{MASK}" if host else MASK
 
 
 def _address(given: str | None, stored: str | None) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from cronjobs.services import errors
 from cronjobs.web import problems
@@ -19,6 +19,15 @@ class Body(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 
+
+def _refuse_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("null is no value: leave the field out")
+    return value
+
+
+NotNull = BeforeValidator(_refuse_null)
+"""Marks a field that may be left out, but not be null."""
 
 B = TypeVar("B", bound=Body)
 

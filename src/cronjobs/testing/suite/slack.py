@@ -68,6 +68,9 @@ def test_what_is_not_mentioned_stays_and_a_masked_address_sent_back_too(
     assert put(api, admin, channel=" ")["channel"] is None
     assert stored(session).webhook_url == WEBHOOK
     assert put(api, admin, is_enabled=False)["webhook_url"] == SHOWN
+    assert put(api, admin, webhook_url="https://slack.example:8443/x?y")["webhook_url"] == (
+        "https://slack.example:8443/***"
+    )
     assert put(api, admin, webhook_url="")["webhook_url"] is None
     assert put(api, admin, webhook_url=None, channel=None)["channel"] is None
     assert stored(session).id == first["id"]

@@ -1,20 +1,14 @@
 """The shapes of Slack settings."""
 
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from cronjobs.models import SlackSettings
 from cronjobs.services import slack
 from cronjobs.services.slack import Changes
-from cronjobs.web.requests import Body
+from cronjobs.web.requests import Body, NotNull
 from cronjobs.web.schemas.answers import Answer, Instant
-
-
-def _no_null(value: Any) -> Any:
-    if value is None:
-        raise ValueError("null is no value: leave the field out")
-    return value
 
 
 def _trimmed(longest: int) -> AfterValidator:
@@ -30,7 +24,7 @@ def _trimmed(longest: int) -> AfterValidator:
 class SlackChoices(Body):
     """PUT settings/slack: what is left out stays; null and blanks clear the address and the channel."""
 
-    is_enabled: Annotated[bool | None, BeforeValidator(_no_null)] = None
+    is_enabled: Annotated[bool | None, NotNull] = None
     webhook_url: Annotated[str | None, _trimmed(slack.LONGEST_URL), Field(repr=False)] = None
     channel: Annotated[str | None, _trimmed(slack.LONGEST_CHANNEL)] = None
 

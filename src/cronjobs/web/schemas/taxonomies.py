@@ -3,19 +3,13 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, model_validator
 
 from cronjobs.models import JobCategory, PicTeam
 from cronjobs.services import slugs, taxonomies
 from cronjobs.services.taxonomies import Changed, Changes, New
-from cronjobs.web.requests import Body
+from cronjobs.web.requests import Body, NotNull
 from cronjobs.web.schemas.answers import Answer, Instant
-
-
-def _no_null(value: Any) -> Any:
-    if value is None:
-        raise ValueError("null is no value: leave the field out")
-    return value
 
 
 def _slug(text: str | None) -> str | None:
@@ -47,8 +41,8 @@ class NewTeam(NewCategory):
 class CategoryChanges(Body):
     """PUT job-categories/{id}: what is left out stays; the slug follows the name."""
 
-    name: Annotated[Name | None, BeforeValidator(_no_null)] = None
-    is_active: Annotated[bool | None, BeforeValidator(_no_null)] = None
+    name: Annotated[Name | None, NotNull] = None
+    is_active: Annotated[bool | None, NotNull] = None
 
     @model_validator(mode="before")
     @classmethod
