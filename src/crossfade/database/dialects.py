@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import NullPool, Pool
 
 from crossfade import urls
 from crossfade.routes import Route
@@ -20,12 +20,16 @@ BUSY_TIMEOUT = 30
 """Seconds that an SQLite connection waits for another one's write."""
 CONNECT_TIMEOUT = 10
 """Seconds that PostgreSQL may take to answer a new connection."""
+KEPT, MOST = 10, 15
+"""Connections of an engine that stay open, and at most are: a server of 8 threads and a scheduler find all theirs."""
 
 
 def engine_options(route: Route, *, pool: type[Pool]) -> dict[str, Any]:
     """What `create_engine` gets for a route."""
     # The pool is named, because SQLAlchemy would choose one of a single connection for memory databases.
     options: dict[str, Any] = {"poolclass": pool}
+    if pool is not NullPool:
+        options |= {"pool_size": KEPT, "max_overflow": MOST - KEPT}
     if route.url.drivername == "postgresql":
         options["pool_pre_ping"] = True
     return options
