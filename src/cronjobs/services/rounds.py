@@ -4,9 +4,8 @@ As with runs, the row is inserted in the transaction that does the work: what is
 """
 
 from datetime import datetime, timedelta
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete
+from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -27,12 +26,13 @@ def take(session: WriteSession, chore: str, due_at: datetime, *, owner: str) -> 
     """Takes the round of `due_at` (aware) for `owner`; False if somebody has. Forgets rounds of long ago."""
     due = clock.naive_utc(due_at)
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    inserted = session.execute(
+    inserted = session.scalar(
         dialect.insert(UpkeepClaim)
         .values(chore=chore, due_at=due, owner=owner, claimed_at=clock.naive_utc())
         .on_conflict_do_nothing(index_elements=["chore", "due_at"])
+        .returning(UpkeepClaim.chore)
     )
-    if cast("CursorResult[Any]", inserted).rowcount != 1:
+    if inserted is None:
         return False
     session.execute(
         delete(UpkeepClaim)
