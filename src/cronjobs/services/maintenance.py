@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, PicTeam
 from cronjobs.models.notifications import WARNING
-from cronjobs.services import audience, news, rounds, runs, telling
+from cronjobs.services import audience, audit, news, rounds, runs, telling
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Line, Mail
 from cronjobs.services.telling import Note, Paused
@@ -84,6 +84,7 @@ def _pause_ended(session: WriteSession, today: date, moment: datetime) -> None:
             .where(_jobs.c.id.in_([job.id for job in ended[start : start + _AT_ONCE]]))
             .values(is_active=False, next_run_at=None, updated_at=moment, planned_at=moment)
         )
+    audit.paused(session, ended)
     notes = {
         job.id: telling.of_paused(
             Paused(job_id=job.id, name=job.name, creator=job.created_by, reason=f"its last day was {job.end_date}")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.models import AuditEvent, Job
 from cronjobs.scheduler.nodes import Node
-from cronjobs.services import runs
+from cronjobs.services import maintenance, runs
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.jobs import create, day, store, wanted
@@ -127,25 +127,25 @@ def test_nobody_is_named_for_what_the_application_does_by_itself(
     api: Api, session: Session, settings: Settings, admin: Person, editor: Person
 ) -> None:
     due = clock.naive_utc() - timedelta(minutes=1)
-    for name, columns in (
-        ("ended", {"end_date": day(settings, -1), "next_run_at": due, "planned_at": due, "updated_at": due}),
-        ("junk", {"cron_expression": "junk"}),
-    ):
-        store(session, settings, name=name, **columns)
-    late = store(session, settings, name="late", end_date=day(settings, -1), is_active=False, created_by=editor.id)
-    late.is_active, late.planned_at = True, late.updated_at
-    session.commit()
-    writer = begin_write(session)
-    runs.replan(writer, zone=settings.zone)
-    node = Node("flask").name
-    runs.claim_due(writer, node=node, stack="flask", zone=settings.zone)
-    session.commit()
+    yesterday, node, zone = day(settings, -1), Node("flask").name, settings.zone
+    store(session, settings, name="ended", end_date=yesterday, next_run_at=due, planned_at=due, updated_at=due)
+    store(session, settings, name="junk", cron_expression="junk")
+    store(session, settings, name="forgotten", end_date=yesterday, planned_at=due, updated_at=due)
+    late = store(session, settings, name="late", end_date=yesterday, is_active=False, created_by=editor.id)
 
+    writer = begin_write(session)
+    runs.replan(writer, zone=zone)
+    runs.claim_due(writer, node=node, stack="flask", zone=zone)
+    monday = maintenance.due_at(clock.now() + timedelta(weeks=1), zone)
+    assert maintenance.see_to_end_dates(writer, node=node, stack="flask", zone=zone, now=monday)
+    late.is_active = True
+    session.commit()
+    # Here somebody does, if not on purpose.
     assert api.post(f"/jobs/{late.id}/execute", token=editor.token).status == 400
 
     by_rule, *by_itself = events(api, admin, kind="job", action="paused")
     assert told(by_rule) == ("job", "paused", "late", "editor")
-    assert sorted(map(told, by_itself)) == [("job", "paused", name, None) for name in ("ended", "junk")]
+    assert sorted(map(told, by_itself)) == [("job", "paused", name, None) for name in ("ended", "forgotten", "junk")]
     assert all(changed(event) == {"is_active": (True, False)} for event in (by_rule, *by_itself))
     assert {event["actor_id"] for event in by_itself} == {None}
 
