@@ -6,7 +6,7 @@ The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403),
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask import Response, current_app, request
+from flask import Response, abort, current_app, request
 from sqlalchemy.orm import Session
 
 from cronjobs.models import User
@@ -86,14 +86,23 @@ def signed_in(*roles: str) -> User:
     return user
 
 
+def raw_body() -> bytes:
+    """The request's body; 413 when it is larger than allowed."""
+    raw = request.get_data()
+    # Of a body that comes in chunks, Werkzeug reads as much as is allowed, and says nothing if there is more.
+    if request.content_length is None and len(raw) == requests.LARGEST_BODY and request.environ["wsgi.input"].read(1):
+        abort(413)
+    return raw
+
+
 def body(schema: type[B]) -> B:
     """The request's JSON body as `schema`. Raises InvalidError."""
-    return requests.parse(schema, request.get_data())
+    return requests.parse(schema, raw_body())
 
 
 def optional_body(schema: type[B]) -> B:
     """As `body`; no body at all is an empty object."""
-    return requests.parse(schema, request.get_data() or b"{}")
+    return requests.parse(schema, raw_body() or b"{}")
 
 
 def query() -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from cronjobs.flask_app.edge import body, parts, read, reply, settings, signed_in, write
+from cronjobs.flask_app.edge import body, parts, raw_body, read, reply, settings, signed_in, write
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN
 from cronjobs.services import accounts, permissions, preferences, tokens
@@ -39,7 +39,7 @@ def login() -> Response:
 
 @blueprint.post("/auth/login/form")
 def login_form() -> Response:
-    given = requests.parse_form(SignInForm, request.get_data())
+    given = requests.parse_form(SignInForm, raw_body())
     return _signed_in(given.username, given.password)
 
 

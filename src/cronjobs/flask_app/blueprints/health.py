@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, request
 
-from cronjobs.flask_app.edge import parts, read, reply
+from cronjobs.flask_app.edge import parts, raw_body, read, reply
 from cronjobs.services import health as services
 from cronjobs.web.schemas.health import Echo, Health
 
@@ -20,4 +20,4 @@ def health() -> Response:
 def echo() -> Response:
     if parts().settings.app_env == "production":
         abort(404)
-    return reply(Echo.of(request.method, request.get_data()))
+    return reply(Echo.of(request.method, raw_body()))
