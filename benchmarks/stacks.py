@@ -22,8 +22,8 @@ from sqlalchemy import URL
 from crossfade import clock
 from crossfade.testing.postgres import embedded
 
-ROUNDS = 3
-SECONDS = 0.9
+ROUNDS = 4
+SECONDS = 0.7
 """How long a round asks."""
 WARMING = 0.1
 """How long the first one does, which fills pools and caches and isn't counted."""

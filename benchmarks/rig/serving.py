@@ -65,7 +65,9 @@ def _environment(folder: Path, url: URL | None) -> dict[str, str]:
     """A project of its own, so that nobody's `.env` or `instance/` has a say; and no ticks while we measure."""
     shutil.copy(_BENCHMARKS.parent / "pyproject.toml", folder)
     environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environ |= {"CROSSFADE_PROJECT": str(folder), "PYTHONPATH": str(_BENCHMARKS), "SCHEDULER_ENABLED": "false"}
+    # Somebody's PYTHONPATH says which tree is measured: theirs and ours must be the same.
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(_BENCHMARKS))))
+    environ |= {"CROSSFADE_PROJECT": str(folder), "PYTHONPATH": path, "SCHEDULER_ENABLED": "false"}
     if url is not None:
         environ["DATABASE_URL"] = url.render_as_string(hide_password=False)
     return environ
