@@ -7,16 +7,19 @@ import socketserver
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as policy
 from functools import partial
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from cronjobs.models import JobExecution, SlackSettings
+from cronjobs import fastapi_app, flask_app
+from cronjobs.models import JobExecution, SlackSettings, UserNotificationPreferences
 from cronjobs.scheduler import courier, mail, slack
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.mail import UndeliveredError
@@ -24,6 +27,7 @@ from cronjobs.scheduler.outgoing import OutgoingError
 from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services.news import Line, Mail, Post
 from cronjobs.settings import Settings
+from crossfade import clock
 
 PATIENCE = 20.0
 
@@ -100,10 +104,12 @@ def mailing(postbox, tmp_path):
 
 @contextmanager
 def behaving(act):
-    """A server that does `act` with each connection; its port."""
+    """A server that does `act` with each connection; its port. In the end it hangs up on all."""
+    connections = []
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):
+            connections.append(self.request)
             with suppress(OSError):
                 act(self.request)
 
@@ -119,6 +125,9 @@ def behaving(act):
         finally:
             server.shutdown()
             thread.join()
+            for connection in connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def letter(*to, subject="Job failed: nightly", lines=("It failed.",), path="/jobs/1"):
@@ -348,7 +357,7 @@ def hire():
 
     yield make
     for each in hired:
-        each.stop(0)
+        each.stop(PATIENCE)
 
 
 def test_what_is_handed_over_arrives(hire, mailing, postbox, target):
@@ -487,3 +496,42 @@ def test_servers_that_misbehave_neither_delay_nor_fail_a_run(act, start, add_job
 
         eventually(ended)
         assert time.monotonic() - began < min(slack.DEADLINE, mail.DEADLINE)
+
+
+# --- with runs by hand ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["flask", "fastapi"])
+def execute(request, router, settings, mailing, world):
+    """Runs a job by hand on a stack, as its owner; the answer's status."""
+    mails = {"mail_server": "127.0.0.1", "mail_port": mailing.mail_port, "mail_use_tls": False}
+    given = settings.model_copy(update=mails)
+    headers = {"Authorization": f"Bearer {world.people['admin'].token}"}
+    if request.param == "flask":
+        client = flask_app.create_app(given, router=router).test_client()
+        yield lambda job_id: client.post(f"/api/jobs/{job_id}/execute", headers=headers).status_code
+    else:
+        with TestClient(fastapi_app.create_app(given, router=router)) as client:
+            yield lambda job_id: client.post(f"/api/v2/jobs/{job_id}/execute", headers=headers).status_code
+
+
+def test_a_run_by_hand_is_told_by_mail_and_on_slack(execute, add_job, router, target, postbox):
+    with router.session("flask") as session:
+        session.add(SlackSettings(is_enabled=True, webhook_url=target.answers("/slack")))
+
+    assert execute(add_job("nightly", target_url=target.answers("/hook", 500))) == 200
+
+    eventually(lambda: postbox.envelopes and target.calls("/slack"))
+    assert [each["Subject"] for each in postbox.letters] == ["Job failed: nightly"]
+
+
+def test_a_job_that_is_paused_when_it_is_run_by_hand_is_told(execute, add_job, router, world, postbox):
+    admin = world.people["admin"].id
+    with router.session("flask") as session:
+        session.add(UserNotificationPreferences(user_id=admin, email_on_job_disabled=True))
+    over = clock.now().date() - timedelta(days=3)
+
+    assert execute(add_job("ended", end_date=over)) == 400
+
+    eventually(lambda: postbox.envelopes)
+    assert [each["Subject"] for each in postbox.letters] == ["Job paused: ended"]

@@ -1,5 +1,6 @@
 """Monday mornings: expired jobs are paused, ending ones reminded of, once whoever ticks."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,8 +16,11 @@ from cronjobs.models import (
     UpkeepClaim,
     UserNotificationPreferences,
 )
+from cronjobs.scheduler import ticker
+from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services import maintenance, news
 from cronjobs.services.news import Mail, Post
+from crossfade import clock
 from crossfade.database.sessions import begin_write
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -219,3 +223,27 @@ def test_slack_is_reminded_with_the_teams_handle(ending, morning, router):
     assert [(line.text, line.handle) for line in post.lines] == [
         ("The job soon ends in 3 days, on 2026-11-26. Team: Platform", "@platform")
     ]
+
+
+def test_schedulers_of_both_stacks_do_a_round_once(router, settings, ending, inbox, session, monkeypatch):
+    monkeypatch.setattr(maintenance, "due_at", lambda now, _zone: now.replace(minute=0, second=0, microsecond=0))
+    monkeypatch.setattr(ticker, "_UPKEEP", timedelta(seconds=0.1))
+    soon = clock.now().date() + timedelta(days=5)
+    ending("soon", (soon - TODAY).days, ago=timedelta(hours=-5))
+    schedulers = [Scheduler(router, settings, stack) for stack in ("flask", "fastapi")]
+
+    try:
+        for each in schedulers:
+            each.start()
+        latest = time.monotonic() + 20
+        while not inbox("editor"):
+            assert time.monotonic() < latest, "it never happened"
+            time.sleep(0.05)
+        time.sleep(0.3)
+    finally:
+        for each in schedulers:
+            each.stop()
+
+    rounds = session.scalar(select(func.count()).select_from(UpkeepClaim))
+    assert inbox("editor") == ["Job ends soon: soon"] * rounds
+    assert rounds <= 2, "an hour may have begun in between, no more"

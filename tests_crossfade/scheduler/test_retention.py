@@ -1,11 +1,14 @@
 """What is old is deleted if somebody asked for it, a batch at a time; nothing else ever is."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from cronjobs.models import JobExecution, Notification
+from cronjobs.scheduler import ticker
+from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services import retention
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -16,7 +19,7 @@ def runs_of(router, add_job):
     """Stores runs of a job that began so many days ago."""
 
     def store(*days, status="success"):
-        job_id = add_job(f"job {len(days)} {status}")
+        job_id = add_job(f"job {len(days)} {status}", is_active=False)
         with router.session("flask") as session:
             for ago in days:
                 began = clock.naive_utc() - timedelta(days=ago)
@@ -107,3 +110,22 @@ def test_it_is_off_unless_asked_for(tmp_path):
 
     asked = Settings(root=tmp_path, execution_retention_days=30)
     assert retention.wanted(asked) == [(retention.prune_executions, 30)]
+
+
+def test_a_scheduler_deletes_what_is_asked_for_batch_by_batch(router, settings, runs_of, notes_of, count, monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(ticker, "_BREATH_SECONDS", 0.01)
+    runs_of(31, 32, 33, 34, 35, 1)
+    notes_of(400)
+
+    scheduler = Scheduler(router, settings.model_copy(update={"execution_retention_days": 30}), "flask")
+    scheduler.start()
+    try:
+        latest = time.monotonic() + 20
+        while count(JobExecution) != 1:
+            assert time.monotonic() < latest, "it never happened"
+            time.sleep(0.05)
+    finally:
+        scheduler.stop()
+
+    assert count(Notification) == 1
