@@ -35,7 +35,7 @@ def local(expression, dialect, *, after=SATURDAY, zone=TOKYO, count=1, **options
         ("0 9 * * MON#2", None, ["Mon 11-23 09:00", "Mon 11-30 09:00"]),
         ("0 17 */2 * 0", ["Sun 11-29 17:00", "Sun 12-13 17:00"], ["Mon 11-23 17:00", "Mon 12-07 17:00"]),
         ("0 0 L * *", None, None),
-        ("5/20 * * * *", None, ["Sat 11-21 12:05", "Sat 11-21 12:25"]),
+        ("5/20 * * * *", None, ["Sat 11-21 09:05", "Sat 11-21 09:25"]),
         ("0 0 last * *", None, ["Mon 11-30 00:00", "Thu 12-31 00:00"]),
         ("@daily", None, None),
         ("0 0 30 2 *", None, None),

@@ -244,6 +244,7 @@ def test_schedulers_of_both_stacks_do_a_round_once(router, settings, ending, inb
         for each in schedulers:
             each.stop()
 
-    rounds = session.scalar(select(func.count()).select_from(UpkeepClaim))
+    ours = select(func.count()).select_from(UpkeepClaim).where(UpkeepClaim.chore == maintenance.CHORE)
+    rounds = session.scalar(ours)
     assert inbox("editor") == ["Job ends soon: soon"] * rounds
     assert rounds <= 2, "an hour may have begun in between, no more"

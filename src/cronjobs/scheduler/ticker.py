@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from cronjobs.scheduler import nodes, runner
 from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.nodes import Node
-from cronjobs.services import maintenance, news, retention, rounds, runs
+from cronjobs.services import digest, maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import DEADLINE, Claim, Outcome
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -144,6 +144,7 @@ class _Pulse:
         self._every(scheduler, _RENEWAL, self._renew)
         self._every(scheduler, _REAPING, self._reap)
         self._every(scheduler, _UPKEEP, self._see_to_end_dates)
+        self._every(scheduler, _UPKEEP, self._write_digest)
         self._every(scheduler, _PRUNING, self._prune)
         self._every(scheduler, poll, self._pass)
         scheduler.start()
@@ -297,6 +298,11 @@ class _Pulse:
         zone = self._settings.zone
         if await self._look(maintenance.is_due, zone=zone):
             await self._write(maintenance.see_to_end_dates, node=self._node.name, stack=self._stack, zone=zone)
+
+    async def _write_digest(self) -> None:
+        zone = self._settings.zone
+        if await self._look(digest.is_due, zone=zone):
+            await self._write(digest.write_digest, node=self._node.name, stack=self._stack, zone=zone)
 
     async def _prune(self) -> None:
         """Deletes what is too old, once an hour whoever ticks, in batches that leave room for others."""

@@ -1,14 +1,16 @@
 """Who is told of a job: its creator and the active admins, and which of them how, by their preferences.
 
 `browser_notifications` governs the inbox, the three `email_on_job_...` the e-mails about runs and about jobs that were
-paused, `weekly_report` the e-mail of the weekly reminder. Inactive users are told nothing.
+paused, `weekly_report` the e-mail of the weekly reminder, `daily_digest` that of the day's runs. Inactive users are
+told nothing.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
 
 from cronjobs.models import User, UserNotificationPreferences
 from cronjobs.models.users import ADMIN
@@ -21,6 +23,7 @@ _ASKED = (
     "email_on_job_failure",
     "email_on_job_disabled",
     "weekly_report",
+    "daily_digest",
 )
 
 
@@ -52,13 +55,24 @@ def find(session: WriteSession, creators: Iterable[str | None], addresses: Colle
     known = {creator for creator in creators if creator is not None}
     written = {form for address in addresses for form in (address, address.lower())}
     statement = (
-        select(User, *(_COLUMNS[name] for name in _ASKED))
-        .outerjoin(UserNotificationPreferences, UserNotificationPreferences.user_id == User.id)
+        _asked()
         .where(or_((User.role == ADMIN) & User.is_active.is_(True), User.id.in_(known), User.email.in_(written)))
         .order_by(User.username)
         .with_for_update(read=True, key_share=True, of=User)
     )
     return [_listener(user, chosen) for user, *chosen in session.execute(statement)]
+
+
+def who_want(session: Session, preference: str) -> list[Listener]:
+    """The active users who chose `preference`, one that is off by default."""
+    statement = _asked().where(User.is_active.is_(True), _COLUMNS[preference].is_(True)).order_by(User.username)
+    return [_listener(user, chosen) for user, *chosen in session.execute(statement)]
+
+
+def _asked() -> Select[*tuple[Any, ...]]:
+    return select(User, *(_COLUMNS[name] for name in _ASKED)).outerjoin(
+        UserNotificationPreferences, UserNotificationPreferences.user_id == User.id
+    )
 
 
 def _listener(user: User, chosen: list[bool | None]) -> Listener:
