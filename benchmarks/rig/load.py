@@ -36,11 +36,18 @@ class Measured:
     """Seconds, one for each request."""
     seconds: float = 0.0
     """How long it took altogether."""
+    computed: float | None = 0.0
+    """Seconds of processor time that the server took; None where nobody can tell."""
 
     @property
     def per_second(self) -> float:
         """Requests answered in a second."""
         return len(self.latencies) / self.seconds
+
+    @property
+    def milliseconds_computed(self) -> float | None:
+        """Processor time of the server for a request."""
+        return None if self.computed is None else 1000 * self.computed / len(self.latencies)
 
     def milliseconds(self, share: float) -> float:
         """The latency that this share of the requests stays within, such as 0.5 or 0.99."""

@@ -35,10 +35,12 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 @dataclass(frozen=True)
 class Served:
-    """Servers on one database."""
+    """Servers on one database, by name: flask, fastapi and bare."""
 
     bases: dict[str, str]
-    """The address of each, with its prefix: flask, fastapi and bare."""
+    """The address of each, with its prefix."""
+    sessions: dict[str, int]
+    """The session that the processes of each are in."""
     token: str
     """Signs an administrator in, at both stacks."""
 
@@ -50,15 +52,14 @@ def served(url: URL | None) -> Generator[Served]:
         folder = Path(name)
         environ = _environment(folder, url)
         token = _prepare(folder, environ)
-        bases = {}
+        bases, sessions = {}, {}
         for stack, command in _SERVERS.items():
             port = free_port()
             bases[stack] = f"http://127.0.0.1:{port}{_PREFIXES[stack]}"
             process = [sys.executable, "-m", *command.format(port=port).split()]
-            ends.enter_context(
-                running(process, environ=environ, url=f"{bases[stack]}{_ALIVE[stack]}", cwd=folder),
-            )
-        yield Served(bases, token)
+            started = running(process, environ=environ, url=f"{bases[stack]}{_ALIVE[stack]}", cwd=folder)
+            sessions[stack] = ends.enter_context(started).pid
+        yield Served(bases, sessions, token)
 
 
 def _environment(folder: Path, url: URL | None) -> dict[str, str]:
