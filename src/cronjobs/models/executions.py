@@ -31,6 +31,10 @@ class JobExecution(Identified, Base):
         Index("ix_job_executions_started_at", "started_at"),
         Index("ix_job_executions_job_id_started_at", "job_id", "started_at"),
         Index("ix_job_executions_status_lease_until", "status", "lease_until"),
+        # Lists that are narrowed to one kind, newest first; the first also knows all that statistics ask for.
+        Index("ix_job_executions_status_started_at", "status", "started_at", "duration_seconds"),
+        Index("ix_job_executions_trigger_type_started_at", "trigger_type", "started_at"),
+        Index("ix_job_executions_execution_type_started_at", "execution_type", "started_at"),
     )
 
     job_id: Mapped[str] = mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), index=True)

@@ -20,6 +20,7 @@ class Job(Identified, Dated, Base):
         UniqueConstraint("name"),
         Index("ix_jobs_is_active_next_run_at", "is_active", "next_run_at"),
         Index("ix_jobs_updated_at", "updated_at"),
+        Index("ix_jobs_created_at", "created_at"),
     )
 
     name: Mapped[str] = mapped_column(String(255))
