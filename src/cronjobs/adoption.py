@@ -12,8 +12,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session, aliased
 
-from cronjobs.models import Job, JobExecution, Notification, User, UserNotificationPreferences, UserUiPreferences
-from cronjobs.models.executions import RUNNING
+from cronjobs.models import (
+    Job,
+    JobCategory,
+    JobExecution,
+    Notification,
+    User,
+    UserNotificationPreferences,
+    UserUiPreferences,
+)
+from cronjobs.models.executions import RUNNING, STATUSES, TRIGGER_TYPES
+from cronjobs.models.users import ROLES
 from cronjobs.services import cron
 from cronjobs.services.errors import InvalidCronError
 from cronjobs.settings import Settings
@@ -44,6 +53,8 @@ def oddities(session: Session, settings: RouterSettings) -> list[str]:
         *_stuck_executions(session),
         *_metadata(session),
         *_owners(session),
+        *_unknown_words(session),
+        *_incomplete_jobs(session),
         *_dangling_rows(session),
         *_scheduler_table(session),
         *_logins(session),
@@ -63,7 +74,7 @@ def _stuck_executions(session: Session) -> Iterable[str]:
     if names:
         yield (
             f"{_count(names, 'execution')} still marked running, of {_named(dict.fromkeys(names))}: "
-            "left by a process that ended; they are kept as they are"
+            "left by a process that ended; the scheduler will close them as failed"
         )
 
 
@@ -114,6 +125,39 @@ def _owners(session: Session) -> Iterable[str]:
         yield f"{_named(gone)} belong to a user who is gone: only administrators can change them"
 
 
+def _unknown_words(session: Session) -> Iterable[str]:
+    """Values that the contract doesn't know: they are shown, but no filter and no rule expects them."""
+    for column, known in (
+        (User.role, ROLES),
+        (JobExecution.status, STATUSES),
+        (JobExecution.trigger_type, TRIGGER_TYPES),
+    ):
+        words = list(session.scalars(select(column).where(column.not_in(known)).distinct().order_by(column)))
+        if words:
+            yield f"{column.class_.__tablename__}.{column.key} also holds {_named(words)}, which means nothing here"
+    listed = select(JobCategory.slug)
+    categories = list(
+        session.scalars(select(Job.category).where(Job.category.not_in(listed)).distinct().order_by(Job.category))
+    )
+    if categories:
+        yield f"jobs have the categories {_named(categories)}, which are not on the list"
+
+
+def _incomplete_jobs(session: Session) -> Iterable[str]:
+    """Jobs that run, but that nobody could create today."""
+    for lacking, words in (
+        (Job.end_date.is_(None), "no end date: they run for ever"),
+        (Job.pic_team.is_(None), "no team in charge"),
+        (
+            func.coalesce(Job.target_url, Job.github_repo, Job.github_workflow_name).is_(None),
+            "no target: every run will fail",
+        ),
+    ):
+        names = list(session.scalars(select(Job.name).where(lacking).order_by(Job.name)))
+        if names:
+            yield f"{_named(names)} have {words}"
+
+
 def _dangling_rows(session: Session) -> Iterable[str]:
     """Rows that point at nothing: the legacy application didn't ask SQLite to hold its foreign keys."""
     for pointer, key in _POINTERS:
@@ -148,7 +192,7 @@ def _dialects(session: Session, zone: ZoneInfo) -> Iterable[str]:
         try:
             difference = cron.differs(expression, zone=zone, after=after)
         except InvalidCronError as error:
-            yield f"{name!r} can't be run. {error.message}".rstrip(".")
+            yield f"{name!r} can't be run, and the scheduler will pause it. {error.message}".rstrip(".")
             continue
         if difference is not None:
             yield (

@@ -1,4 +1,4 @@
-"""What both app factories begin with: settings, a router named after the process, the schema of a database in memory."""
+"""What both factories begin with: settings, a router named after the process, a schema where only we can make it."""
 
 from dataclasses import dataclass
 
@@ -33,4 +33,3 @@ def _settings_of(router: Router) -> Settings:
             "the router was made with the router's own settings: give create_app cronjobs.settings.Settings"
         )
     return router.settings
-

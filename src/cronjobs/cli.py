@@ -12,6 +12,7 @@ from cronjobs.services.errors import ServiceError
 from cronjobs.settings import load
 from crossfade.errors import CrossfadeError
 from crossfade.router import Router
+from crossfade.routes import Stack
 
 app = typer.Typer(
     name="cronjobs", help="The cron-jobs application.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -30,9 +31,12 @@ def create_admin(
     username: Annotated[str, typer.Argument(help="3 to 80 letters, digits and . _ -")],
     email: Annotated[str, typer.Argument(help="Where the admin is reached.")],
     *,
+    stack: Annotated[
+        Stack, typer.Option(help="Whose database: they are two where FASTAPI_DATABASE_URL is set.")
+    ] = "flask",
     ask: Annotated[bool, typer.Option("--ask", help="Ask for the password instead of making one up.")] = False,
 ) -> None:
-    """Make an administrator in the Flask stack's database and print the password, once."""
+    """Make an administrator in a stack's database and print the password, once."""
     password = _asked() if ask else secrets.token_urlsafe(_PASSWORD_BYTES)
     new = accounts.NewUser(
         username=credentials.username(username),
@@ -42,9 +46,9 @@ def create_admin(
     )
     router = Router(load(), name="cronjobs:cli")
     try:
-        with router.session("flask") as session:
+        with router.session(stack) as session:
             made = accounts.register(session, new, caller=None)
-            print(f"{made.username} is an admin in {router.route('flask').masked}")
+            print(f"{made.username} is an admin in {router.route(stack).masked}")
     finally:
         router.dispose()
     if not ask:

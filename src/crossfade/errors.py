@@ -123,7 +123,7 @@ class DriverNotSupportedError(ConfigurationError):
 class MaskedUrlError(ConfigurationError):
     """{variable}: the password of {url} is `***`: it was copied from a place that hides passwords.
 
-    Write the real one (in code: url.render_as_string(hide_password=False)).
+    Write the real one; in code, SQLAlchemy renders it when it is told not to hide passwords.
     """
 
     code = "masked-url"

@@ -62,9 +62,9 @@ async def test_so_it_is_on_the_async_side(engines, route):
 
 
 def test_a_tests_file_is_made_when_it_is_needed(engines, route, tmp_path):
-    make_table(engines.sync_engine(route(f"sqlite:///{tmp_path}/new/test.db", testing=True)))
+    make_table(engines.sync_engine(route(f"sqlite:///{tmp_path}/instance/test.db", testing=True)))
 
-    assert (tmp_path / "new" / "test.db").exists()
+    assert (tmp_path / "instance" / "test.db").exists()
 
 
 def test_memory_is_seen_by_every_thread_and_by_both_sides(engines, route):

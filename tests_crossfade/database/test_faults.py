@@ -219,8 +219,15 @@ def test_an_error_in_memory_is_unreachable(route):
     assert type(faults.while_connecting(OSError("no memory"), found)) is UnreachableError
 
 
+def test_a_folder_elsewhere_is_not_made_because_it_may_be_misspelt(route, tmp_path):
+    with pytest.raises(DatabaseUnwritableError, match="there is no folder"):
+        files.create(route(f"sqlite:///{tmp_path}/instnace/x.db"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_made_once_with_its_folder(route, tmp_path):
-    found = route(f"sqlite:///{tmp_path}/a/b/x.db")
+    found = route(f"sqlite:///{tmp_path}/instance/b/x.db")
 
     assert files.create(found) is True
     assert files.create(found) is False

@@ -56,7 +56,7 @@ LEGACY = {
         UNIQUE (user_id), FOREIGN KEY(user_id) REFERENCES users (id)""",
     "user_ui_preferences": """
         id VARCHAR(36) NOT NULL, user_id VARCHAR(36) NOT NULL, jobs_table_columns TEXT,
-        created_at DATETIME, updated_at DATETIME, PRIMARY KEY (id),
+        created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL, PRIMARY KEY (id),
         UNIQUE (user_id), FOREIGN KEY(user_id) REFERENCES users (id)""",
     "job_executions": """
         id VARCHAR(36) NOT NULL, job_id VARCHAR(36) NOT NULL, status VARCHAR(20) NOT NULL,
@@ -107,7 +107,7 @@ INSERT INTO notifications VALUES
 INSERT INTO user_notification_preferences VALUES
  ('p1', 'u1', TRUE, TRUE, FALSE, TRUE, FALSE, TRUE, '2023-01-01', NULL);
 INSERT INTO user_ui_preferences VALUES
- ('q1', 'u1', '{"pic_team": false}', NULL, NULL)"""
+ ('q1', 'u1', '{"pic_team": false}', '2023-01-01', '2023-01-01')"""
 
 Rows = dict[str, list[dict[str, Any]]]
 

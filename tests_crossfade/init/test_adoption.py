@@ -164,7 +164,7 @@ def test_a_long_list_is_cut_but_counted(place, legacy):
         )
     )
 
-    (sentence,) = place.init().oddities
+    (sentence,) = (each for each in place.init().oddities if "created_by" in each)
 
     assert "'job 019' and 5 more belong to nobody" in sentence
 
@@ -339,3 +339,20 @@ def test_a_file_in_which_the_legacy_application_died_is_adopted_as_it_was(file, 
 
     assert file.init().action == "adopted"
     assert kept(before, file.rows()) == before
+
+
+def test_rows_that_nobody_could_make_today_are_listed(place, legacy):
+    legacy(place)
+    place.run("UPDATE users SET role = 'superuser' WHERE id = 'u1'")
+    place.run("UPDATE job_executions SET status = 'weird' WHERE id = 'e1'")
+    place.run(
+        "UPDATE jobs SET category = 'nowhere', end_date = NULL, pic_team = NULL, target_url = NULL WHERE id = 'j1'"
+    )
+
+    told = "\n".join(place.init().oddities)
+
+    assert "users.role also holds 'superuser'" in told
+    assert "job_executions.status also holds 'weird'" in told
+    assert "'nowhere'" in told
+    assert "no end date" in told
+    assert "no team in charge" in told

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
@@ -82,10 +84,15 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     app.state.cronjobs = Parts(made.settings, made.router, Courier(made.settings))
     for each in routers.every():
         app.include_router(each, prefix=PREFIX, responses=_REFUSALS)
+    app.add_api_route("/openapi", _openapi, include_in_schema=False)
     _answer_errors_as_json(app)
     install(app, made.router)
     app.add_middleware(AnyPath)
     return app
+
+
+async def _openapi() -> RedirectResponse:
+    return RedirectResponse("/openapi.json")
 
 
 def _answer_errors_as_json(app: FastAPI) -> None:
@@ -94,7 +101,9 @@ def _answer_errors_as_json(app: FastAPI) -> None:
         return _answer(problems.of(error))
 
     @app.exception_handler(HTTPException)
-    async def bare(_: Request, error: HTTPException) -> JSONResponse:
+    async def bare(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _answer(problems.of_method(_methods(request.scope["path"]) or _named_in(error)))
         return _answer(problems.of_status(error.status_code, dict(error.headers or {})))
 
     @app.exception_handler(RequestValidationError)
@@ -115,6 +124,18 @@ def _answer_errors_as_json(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return _answer(problems.of_status(500))
+
+
+def _methods(path: str) -> set[str]:
+    """What a path of the contract answers to: Starlette itself names the methods of the first route that fits alone."""
+    below = path.removeprefix(PREFIX)
+    routes = [route for each in routers.every() for route in each.routes if isinstance(route, APIRoute)]
+    found = {method for route in routes if route.path_regex.match(below) for method in route.methods or ()}
+    return found | {"HEAD"} if "GET" in found else found
+
+
+def _named_in(error: HTTPException) -> list[str]:
+    return (error.headers or {}).get("Allow", "").split(", ")
 
 
 def _answer(problem: Problem) -> JSONResponse:

@@ -8,7 +8,7 @@ import click
 from flask import Flask, Response, abort, request
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import IntegrityError, OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cronjobs import bootstrap
 from cronjobs.flask_app import blueprints
@@ -85,6 +85,8 @@ def _answer_errors_as_json(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def bare(error: HTTPException) -> Response:
+        if isinstance(error, MethodNotAllowed):
+            return _answer(problems.of_method(error.valid_methods or ()))
         # Such as Allow. Not Content-Type, which is that of the page that this answer replaces.
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         return _answer(problems.of_status(error.code or 500, headers))

@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, DateTime, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cronjobs import passwords
-from cronjobs.models.base import Base, Identified, LooselyDated
+from cronjobs.models.base import Base, Dated, Identified, LooselyDated
 
 ADMIN = "admin"
 USER = "user"
@@ -50,7 +50,7 @@ class UserNotificationPreferences(Identified, LooselyDated, Base):
     weekly_report: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
-class UserUiPreferences(Identified, LooselyDated, Base):
+class UserUiPreferences(Identified, Dated, Base):
     """Which columns of the job table a user sees: a JSON object of booleans."""
 
     __tablename__ = "user_ui_preferences"

@@ -4,6 +4,7 @@ A `Reading` says which minutes, hours, months and days an expression means and w
 is refused if it never fires, previews, end dates and comparisons are left to `services.cron`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,9 @@ from typing_extensions import override
 
 from cronjobs.models.jobs import APSCHEDULER, STANDARD
 
+_ITEM = re.compile(r"(\*|\d+-\d+|[A-Za-z]{3}-[A-Za-z]{3})(/\d+)?|\d+|[A-Za-z]{3}", re.ASCII)
+"""What crontab(5) allows between commas; whether the numbers and names fit their field is cronsim's to say."""
+_SINGLE_WITH_STEP = re.compile(r"(\d+|[A-Za-z]{3})/\d+", re.ASCII)
 _LEAP_YEAR = 2024
 _BEFORE_ALL = datetime(2024, 1, 1, tzinfo=UTC)
 _SHORTEST = timedelta(microseconds=1)
@@ -56,6 +60,7 @@ class _Debian(Reading):
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
+        _refuse_extensions(expression)
         try:
             self._parsed = CronSim(expression, _BEFORE_ALL)
         except CronSimError as error:
@@ -84,6 +89,17 @@ class _Debian(Reading):
     @override
     def description(self) -> str:
         return self._parsed.explain()
+
+
+def _refuse_extensions(expression: str) -> None:
+    """What cronsim understands beyond Debian's cron is refused: another cron would run it at other times, or never."""
+    for item in (item for field in expression.split() for item in field.split(",")):
+        if _SINGLE_WITH_STEP.fullmatch(item):
+            raise UnreadableError(
+                f"{item} has a step without a range: write {item.partition('/')[0]}-LAST/STEP or */STEP"
+            )
+        if not _ITEM.fullmatch(item):
+            raise UnreadableError(f"{item!r} is not understood by standard cron")
 
 
 class _Legacy(Reading):

@@ -3,6 +3,7 @@
 Every layer of both stacks answers through here: services, parsing, routing, and what nobody expected.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -58,6 +59,11 @@ def of_status(status: int, headers: dict[str, str] | None = None) -> Problem:
     known = HTTPStatus(status)
     title, sentence = _SENTENCES.get(known, (known.phrase.capitalize(), f"{known.phrase}."))
     return Problem(status, title, sentence, headers=headers or {})
+
+
+def of_method(allowed: Iterable[str]) -> Problem:
+    """The problem of a method that a path doesn't answer to; `allowed` are those that it does."""
+    return of_status(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(sorted(set(allowed)))})
 
 
 def of_collision() -> Problem:

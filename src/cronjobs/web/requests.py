@@ -84,5 +84,5 @@ def bearer(header: str | None) -> str:
     """The token of an `Authorization: Bearer <token>` header. Raises UnauthenticatedError when there is none."""
     scheme, _, token = (header or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise errors.UnauthenticatedError("Send an access token: Authorization: Bearer <token>.")
+        raise errors.UnauthenticatedError("Send a token: Authorization: Bearer <token>.")
     return token.strip()

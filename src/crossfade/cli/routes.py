@@ -38,8 +38,7 @@ def routes(
 ) -> None:
     """Show for each stack its mode, its database, who said so, whether it can be reached, and its revision.
 
-    A database that can't be reached is shown as such and doesn't change the exit code: this command tells what is,
-    `crossfade doctor` judges it. Nothing is created or changed.
+    The exit code is 1 if one of them can't be reached; why stands below the table. Nothing is created or changed.
     """
     project = Project.find()
     found = resolve(project.load("settings").load(root=project.root))
@@ -48,6 +47,8 @@ def routes(
         print(json.dumps({"routes": [asdict(sight) for sight in sights]}, indent=2))
     else:
         _show(sights)
+    if not all(sight.reachable for sight in sights):
+        raise typer.Exit(1)
 
 
 def _look(route: Route) -> Sight:

@@ -44,6 +44,19 @@ def test_a_wrong_method_is_a_json_405(api: Api, method: str, path: str) -> None:
     assert answer.json["error"] == "Method not allowed"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/jobs", "GET, HEAD, POST"),
+        ("POST", "/jobs/1", "DELETE, GET, HEAD, PUT"),
+        ("GET", "/auth/login", "POST"),
+        ("PUT", "/health", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(api: Api, method: str, path: str, allowed: str) -> None:
+    assert api.request(method, path).headers["Allow"] == allowed
+
+
 def test_a_body_larger_than_allowed_is_a_json_413(api: Api) -> None:
     answer = api.post("/auth/login", json={"username": "x" * 1024 * 1024, "password": "y"})
 
