@@ -46,6 +46,8 @@ def serving(environ: Mapping[str, str], *, processes: int) -> Generator[Stacks]:
     flask, fastapi = servers.free_port(), servers.free_port()
     gunicorn = [f"{BINARIES}/gunicorn", "--bind", f"127.0.0.1:{flask}", "--workers", str(processes), "--threads", "4"]
     uvicorn = [f"{BINARIES}/uvicorn", "--factory", "--port", str(fastapi), "--workers", str(processes)]
+    # Nothing is in front of it that knows the client better.
+    uvicorn += ["--no-proxy-headers"]
     with ExitStack() as stack:
         for command, url in (
             ([*gunicorn, "cronjobs.flask_app:create_app()"], f"http://127.0.0.1:{flask}/api"),
@@ -114,6 +116,35 @@ def test_what_one_stack_writes_the_other_has_at_once(database: Path) -> None:
 
     assert read.json()["job"]["name"] == "Job 1"
     assert gone.status_code == 404
+
+
+def test_failed_logins_are_counted_by_all_processes_together_and_addresses_are_not_made_up(database: Path) -> None:
+    environ = environment(DATABASE_URL=f"sqlite:///{database}", SCHEDULER_ENABLED="false")
+
+    with serving(environ, processes=2) as stacks, closing(sqlite3.connect(database)) as connection:
+
+        def sign_in(base: str, name: str, password: str, number: int = 0) -> int:
+            # A connection each, so that the processes take turns.
+            forged = {"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"}
+            credentials = {"username": name, "password": password}
+            return httpx2.post(f"{base}/auth/login", json=credentials, headers=forged).status_code
+
+        both = (stacks.flask, stacks.fastapi)
+        account = [sign_in(both[number % 2], "viewer", "not it", number) for number in range(20)]
+        waiting = [sign_in(base, "viewer", PASSWORD) for base in both for _ in range(4)]
+        rows = connection.execute("SELECT failures FROM login_attempts").fetchall()
+        connection.execute("UPDATE login_attempts SET failures = failures + 40")
+        connection.commit()
+        address = [sign_in(base, "admin", PASSWORD, number) for base in both for number in range(4)]
+        connection.execute("UPDATE login_attempts SET since = datetime(since, '-1 minute') || '.000000'")
+        connection.commit()
+        over = [sign_in(base, name, PASSWORD) for base in both for name in ("viewer", "admin")]
+
+    assert account == [401] * 20
+    assert waiting == [429] * 8
+    assert rows == [(20,), (20,)], "one account, one address"
+    assert address == [429] * 8
+    assert over == [200] * 4
 
 
 def test_servers_under_testing_fire_nothing_whatever_else_is_set(tmp_path: Path) -> None:

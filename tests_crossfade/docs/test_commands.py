@@ -36,7 +36,9 @@ SERVERS = {
     ".venv/bin/gunicorn 'cronjobs.flask_app:create_app()'": Server(
         "GUNICORN_CMD_ARGS=--bind 127.0.0.1:{port}", "/api/health"
     ),
-    ".venv/bin/uvicorn --factory cronjobs.fastapi_app:create_app": Server("UVICORN_PORT={port}", "/api/v2/health"),
+    ".venv/bin/uvicorn --factory --no-proxy-headers cronjobs.fastapi_app:create_app": Server(
+        "UVICORN_PORT={port}", "/api/v2/health"
+    ),
 }
 
 

@@ -5,7 +5,7 @@ The twin of `cronjobs.flask_app.edge`. Order of an endpoint's parameters: the ca
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -17,7 +17,6 @@ from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
-from cronjobs.services.attempts import Attempts
 from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
@@ -31,6 +30,7 @@ __all__ = [
     "AppRouter",
     "AppSettings",
     "Body",
+    "Client",
     "Editor",
     "OptionalBody",
     "Parts",
@@ -55,8 +55,6 @@ class Parts:
     courier: Courier
     scheduler: Ticking | None = None
     """None where the gate keeps it off, and before the app has started."""
-    attempts: Attempts = field(default_factory=Attempts)
-    """Failed logins at this app."""
 
 
 # The dependencies are async although some await nothing: FastAPI sends plain functions to a thread, each time anew.
@@ -110,6 +108,14 @@ def _having(*roles: str) -> Callable[[User], Awaitable[User]]:
 
 Admin = Annotated[User, Depends(_having(ADMIN))]
 Editor = Annotated[User, Depends(_having(ADMIN, USER))]
+
+
+async def _client(request: Request) -> str | None:
+    return (request.client.host or None) if request.client else None
+
+
+Client = Annotated[str | None, Depends(_client)]
+"""The address that the request came from, as the server in front says; None where it says nothing."""
 
 
 async def raw_body(request: Request, largest: int = requests.LARGEST_BODY) -> bytes:

@@ -4,7 +4,7 @@ The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403),
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Response, abort, current_app, request
 from sqlalchemy.orm import Session
@@ -13,7 +13,6 @@ from cronjobs.models import User
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
 from cronjobs.services import accounts, permissions
-from cronjobs.services.attempts import Attempts
 from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
@@ -33,8 +32,6 @@ class Parts:
     courier: Courier
     scheduler: Ticking | None
     """None where the gate keeps it off."""
-    attempts: Attempts = field(default_factory=Attempts)
-    """Failed logins at this app."""
 
 
 def parts() -> Parts:
@@ -93,6 +90,11 @@ def raw_body() -> bytes:
     if request.content_length is None and len(raw) == requests.LARGEST_BODY and request.environ["wsgi.input"].read(1):
         abort(413)
     return raw
+
+
+def client() -> str | None:
+    """The address that the request came from, as the server in front says; None where it says nothing."""
+    return request.remote_addr or None
 
 
 def body(schema: type[B]) -> B:

@@ -1,5 +1,6 @@
 """The tables: plain SQLAlchemy models that both stacks, the scheduler and the scripts share."""
 
+from cronjobs.models.attempts import LoginAttempts
 from cronjobs.models.audit import AuditEvent
 from cronjobs.models.base import Base, metadata
 from cronjobs.models.executions import JobExecution
@@ -17,6 +18,7 @@ __all__ = [
     "Job",
     "JobCategory",
     "JobExecution",
+    "LoginAttempts",
     "Notification",
     "PicTeam",
     "RevokedToken",

@@ -16,9 +16,16 @@ from sqlalchemy.orm import Session
 from cronjobs import passwords
 from cronjobs.models import Job, Notification, User, UserNotificationPreferences, UserUiPreferences
 from cronjobs.models.users import ADMIN, VIEWER
-from cronjobs.services import audit, credentials, tokens
-from cronjobs.services.attempts import Attempts
-from cronjobs.services.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
+from cronjobs.services import attempts, audit, credentials, tokens
+from cronjobs.services.attempts import Attempt
+from cronjobs.services.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+    WrongPasswordError,
+)
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession, begin_write, off_loop
@@ -70,22 +77,25 @@ class Changes:
         return self.role is not None or self.is_active is not None
 
 
-def login(session: Session, *, identifier: str, password: str, settings: Settings, attempts: Attempts) -> Login:
+def login(session: Session, *, identifier: str, password: str, settings: Settings, attempt: Attempt) -> Login:
     """Sign a user in by username or e-mail address; an old hash is replaced. Raises UnauthenticatedError, TooManyError.
 
+    A WrongPasswordError is for the caller to count (`attempts.failed`), in a transaction that outlives the refusal.
     That an account is inactive is told to those only who know its password.
     """
-    attempts.check(identifier)
+    attempts.check(session, attempt)
     at = clock.now()
     user = _proven(session, _by_identifier(session, identifier), password)
     if user is None:
-        attempts.failed(identifier)
-        raise UnauthenticatedError("Invalid email/username or password", error="Invalid credentials")
-    attempts.succeeded(identifier)
+        raise WrongPasswordError("Invalid email/username or password")
+    # Again: of many guesses at once, the right one must not tell itself from those that have come to the limit by now.
+    failures = attempts.check(session, attempt)
     if not user.is_active:
         raise UnauthenticatedError("This account is inactive. Ask an admin to activate it.", error="Account inactive")
     if passwords.needs_rehash(user.password_hash):
         _rehash(session, user, password)
+    if failures:
+        attempts.forget(begin_write(session), attempt)
     return Login(
         user,
         access_token=tokens.issue(user, settings, "access", at=at, fresh=True),

@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidError            a value that can't be accepted
 │   └── InvalidCronError    an expression that is no schedule
 ├── UnauthenticatedError    nobody, or nobody any more
+│   └── WrongPasswordError  a name and a password that don't belong together
 ├── ForbiddenError          somebody, but not allowed to
 ├── NotFoundError           no such thing
 ├── ConflictError           there is one already
@@ -42,6 +43,12 @@ class UnauthenticatedError(ServiceError):
     """No token, or one that is good no more."""
 
     title = "Unauthorized"
+
+
+class WrongPasswordError(UnauthenticatedError):
+    """A login under a name that is unknown, or with a password that isn't its own: one that is to be counted."""
+
+    title = "Invalid credentials"
 
 
 class ForbiddenError(ServiceError):

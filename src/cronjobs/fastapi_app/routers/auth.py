@@ -1,24 +1,29 @@
 """Signing in, users, and their preferences."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from cronjobs.fastapi_app.edge import (
     Admin,
+    AppRouter,
     AppSettings,
     Body,
-    Parts,
+    Client,
     Reader,
     SignedIn,
     Writer,
     json_body,
-    parts,
     raw_body,
+    release,
     reply,
 )
 from cronjobs.models import User
-from cronjobs.services import accounts, permissions, preferences, tokens
+from cronjobs.services import accounts, attempts, permissions, preferences, tokens
+from cronjobs.services.attempts import Attempt
+from cronjobs.services.errors import WrongPasswordError
+from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.schemas.accounts import (
     ColumnChoices,
@@ -40,6 +45,8 @@ from cronjobs.web.schemas.accounts import (
     UserUpdated,
     Verified,
 )
+from crossfade.fastapi import Reading, Writing
+from crossfade.router import Router
 
 router = APIRouter(tags=["auth"])
 
@@ -57,10 +64,32 @@ async def _form(request: Request) -> SignInForm:
     return requests.parse_form(SignInForm, await raw_body(request))
 
 
-async def _signed_in(identifier: str, password: str, made: Parts, reader: Reader) -> Response:
-    found = await reader.run(
-        accounts.login, identifier=identifier, password=password, settings=made.settings, attempts=made.attempts
-    )
+@dataclass(frozen=True)
+class _Desk:
+    """What a login needs of a request, besides what it says."""
+
+    client: str | None
+    settings: Settings
+    reader: Reading
+    units: Router
+
+
+async def _desk(client: Client, settings: AppSettings, reader: Reader, units: AppRouter) -> _Desk:
+    return _Desk(client, settings, reader, units)
+
+
+async def _signed_in(identifier: str, password: str, desk: _Desk) -> Response:
+    attempt = Attempt.by(identifier, desk.client, desk.settings)
+    try:
+        found = await desk.reader.run(
+            accounts.login, identifier=identifier, password=password, settings=desk.settings, attempt=attempt
+        )
+    except WrongPasswordError:
+        # The request's own transaction is undone with the refusal.
+        await release(desk.reader, desk.units)
+        async with desk.units.async_session("fastapi") as session:
+            await Writing(session).run(attempts.failed, attempt)
+        raise
     return reply(LoggedIn.of(found))
 
 
@@ -74,17 +103,17 @@ _FORM: dict[str, Any] = {
 Oneself = Annotated[User, Depends(_oneself)]
 """The caller, who is an admin or the user in the path."""
 Bearer = Annotated[str, Depends(_bearer)]
-Made = Annotated[Parts, Depends(parts)]
+Desk = Annotated[_Desk, Depends(_desk)]
 
 
 @router.post("/auth/login", response_model=LoggedIn, openapi_extra=json_body(SignIn))
-async def login(given: Annotated[SignIn, Body(SignIn)], made: Made, reader: Reader) -> Response:
-    return await _signed_in(given.identifier, given.password, made, reader)
+async def login(given: Annotated[SignIn, Body(SignIn)], desk: Desk) -> Response:
+    return await _signed_in(given.identifier, given.password, desk)
 
 
 @router.post("/auth/login/form", response_model=LoggedIn, openapi_extra=_FORM)
-async def login_form(given: Annotated[SignInForm, Depends(_form)], made: Made, reader: Reader) -> Response:
-    return await _signed_in(given.username, given.password, made, reader)
+async def login_form(given: Annotated[SignInForm, Depends(_form)], desk: Desk) -> Response:
+    return await _signed_in(given.username, given.password, desk)
 
 
 @router.post("/auth/refresh", response_model=Refreshed)

@@ -2,10 +2,12 @@
 
 from flask import Blueprint, Response, request
 
-from cronjobs.flask_app.edge import body, parts, raw_body, read, reply, settings, signed_in, write
+from cronjobs.flask_app.edge import body, client, raw_body, read, release, reply, router, settings, signed_in, write
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN
-from cronjobs.services import accounts, permissions, preferences, tokens
+from cronjobs.services import accounts, attempts, permissions, preferences, tokens
+from cronjobs.services.attempts import Attempt
+from cronjobs.services.errors import WrongPasswordError
 from cronjobs.web import requests
 from cronjobs.web.schemas.accounts import (
     ColumnChoices,
@@ -27,6 +29,7 @@ from cronjobs.web.schemas.accounts import (
     UserUpdated,
     Verified,
 )
+from crossfade.database.sessions import begin_write
 
 blueprint = Blueprint("auth", __name__)
 
@@ -134,10 +137,15 @@ def change_ui_preferences(user_id: str) -> Response:
 
 
 def _signed_in(identifier: str, password: str) -> Response:
-    made = parts()
-    found = accounts.login(
-        read(), identifier=identifier, password=password, settings=made.settings, attempts=made.attempts
-    )
+    attempt = Attempt.by(identifier, client(), settings())
+    try:
+        found = accounts.login(read(), identifier=identifier, password=password, settings=settings(), attempt=attempt)
+    except WrongPasswordError:
+        # The request's own transaction is undone with the refusal.
+        release()
+        with router().session("flask") as session:
+            attempts.failed(begin_write(session), attempt)
+        raise
     return reply(LoggedIn.of(found))
 
 

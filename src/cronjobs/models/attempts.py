@@ -1,0 +1,20 @@
+"""Logins that failed of late."""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cronjobs.models.base import Base
+
+
+class LoginAttempts(Base):
+    """How often somebody failed in a window that began with the first failure; worth nothing once it is over."""
+
+    __tablename__ = "login_attempts"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A keyed digest of the name that was given, or of the address it came from: neither can be read from it."""
+    failures: Mapped[int] = mapped_column(Integer)
+    since: Mapped[datetime] = mapped_column(DateTime, index=True)
+    """Naive UTC."""
