@@ -132,8 +132,9 @@ class _Connection(smtplib.SMTP):
     """An SMTP connection that can be cut from another thread, and reads a bounded number of bytes."""
 
     def __init__(self, context: ssl.SSLContext | None, timeout: float) -> None:
-        # Given no name, smtplib asks the name servers for one.
-        super().__init__(local_hostname="localhost", timeout=timeout)
+        # Given no name, smtplib asks the name servers for one, which may take its time.
+        name = socket.gethostname()
+        super().__init__(local_hostname=name if name.isascii() and name else "localhost", timeout=timeout)
         self._implicit = context
         self._spare: socket.socket | None = None
 
