@@ -11,7 +11,11 @@ from cronjobs.web.schemas.health import Echo, Health
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health", response_model=Health)
+@router.get(
+    "/health",
+    response_model=Health,
+    responses={503: {"model": Health, "description": "The same, while the database is out of reach"}},
+)
 async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Response:
     running = made.scheduler is not None
     found = await reader.run(services.look, stack="fastapi", router=made.router, scheduler_running=running)
