@@ -15,6 +15,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import APIOperation, GenerationMode, Response, openapi
 from schemathesis import Case as GenericCase
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -105,7 +106,7 @@ def faults(operation: Operation, known: Known, api: Api, before: Snapshot) -> li
             is_as_documented()
         except Unsatisfiable:  # a request of which there is nothing to get wrong
             continue
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other operations are looked at too
+        except (FailureGroup, Exception) as error:  # noqa: BLE001 - the other operations are looked at all the same
             found.append(f"{operation.label}: {error}")
     if not any(status < HTTPStatus.BAD_REQUEST for status in statuses):
         found.append(f"{operation.label}: nothing but {statuses} was answered: give a body that is accepted")

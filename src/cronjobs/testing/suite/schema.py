@@ -94,6 +94,6 @@ def test_every_answer_is_as_the_document_says(
 
     wrong = [fault for operation in described for fault in faults(operation, known, api, before)]
 
-    assert "\n\n".join(wrong) == ""
+    assert not wrong, "\n\n".join(wrong)
     assert {*known.bodies, *known.tokens, *known.calling} - {""} <= {operation.label for operation in described}
     assert target.asked
