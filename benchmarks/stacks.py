@@ -50,14 +50,20 @@ def _credentials() -> dict[str, Any]:
 
 
 EXECUTIONS = Question("list of executions", "/executions?page=1&limit=20")
-QUESTIONS = (
-    Question("health", "/health"),
-    Question("login", "/auth/login", method="POST", body=_credentials),
-    Question("list of jobs", "/jobs?page=1"),
-    EXECUTIONS,
-    # The last one, because the others would see what it makes.
-    Question("create job", "/jobs", method="POST", body=_new_job, status=201),
-)
+
+
+def _questions(servers: Served) -> list[Question]:
+    # A target that answers at once: what is measured is the two transactions and the call between them.
+    hook = {"target_url": f"{servers.bases['bare']}/hook"}
+    return [
+        Question("health", "/health"),
+        Question("login", "/auth/login", method="POST", body=_credentials),
+        Question("list of jobs", "/jobs?page=1"),
+        EXECUTIONS,
+        # The last ones, because the others would see what they make.
+        Question("execute", f"/jobs/{content.WEBHOOK_JOB}/execute", method="POST", body=lambda: hook),
+        Question("create job", "/jobs", method="POST", body=_new_job, status=201),
+    ]
 
 
 def main() -> None:
@@ -82,7 +88,7 @@ async def _measured(servers: Served) -> dict[tuple[str, str], Measured]:
     """What each server did, by question and server."""
     await _refuse_differences(servers)
     results: dict[tuple[str, str], Measured] = {}
-    for question in QUESTIONS:
+    for question in _questions(servers):
         asked = list(servers.bases) if question is EXECUTIONS else ["flask", "fastapi"]
         for server in asked:
             results[question.name, server] = Measured()

@@ -34,7 +34,7 @@ _COLUMNS = (
 
 
 def create_app() -> FastAPI:
-    """The application; it answers `/executions` alone."""
+    """The application; it answers `/executions`, and any POST to `/hook`, where runs are sent."""
     engine = create_async_engine(os.environ["BARE_DATABASE_URL"])
 
     @asynccontextmanager
@@ -58,6 +58,10 @@ def create_app() -> FastAPI:
                 "total_pages": -(-total // limit),
             }
         )
+
+    @app.post("/hook")
+    async def hook() -> JSONResponse:
+        return JSONResponse({"ok": True})
 
     return app
 

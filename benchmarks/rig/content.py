@@ -17,6 +17,8 @@ from crossfade.router import Router
 JOBS = 200
 EXECUTIONS = 20_000
 USERNAME, PASSWORD = "admin", "correct horse battery"
+WEBHOOK_JOB = str(uuid.uuid4())
+"""The id of a job that calls a web address."""
 TEAMS = ("platform", "payments", "quality")
 
 _EXPRESSIONS = ("*/5 * * * *", "0 3 * * *", "30 2 * * 1-5", "0 6 1 * *", "15 8-20 * * *")
@@ -45,7 +47,7 @@ def _job(number: int, *, owner: str) -> dict[str, Any]:
     created_at = clock.naive_utc() - timedelta(days=300) + timedelta(hours=number)
     webhook = number % 2 == 0
     return {
-        "id": str(uuid.uuid4()),
+        "id": WEBHOOK_JOB if number == 0 else str(uuid.uuid4()),
         "name": f"Job {number:03}",
         "cron_expression": _EXPRESSIONS[number % len(_EXPRESSIONS)],
         "target_url": f"https://hooks.example.com/{number}" if webhook else None,
