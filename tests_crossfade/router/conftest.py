@@ -1,11 +1,29 @@
 """Routers on SQLite files of their own, disposed at the end."""
 
+import sqlite3
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Pool, event, text
 
 from crossfade.database import files
 from crossfade.router import Router
 from crossfade.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_left_to_the_garbage_collector():
+    """These tests retire and forget engines on purpose; from Python 3.13 on, SQLite's connections complain of that."""
+    made = []
+
+    def remember(connection, _record):
+        if isinstance(connection, sqlite3.Connection):
+            made.append(connection)
+
+    event.listen(Pool, "connect", remember)
+    yield
+    event.remove(Pool, "connect", remember)
+    for connection in made:
+        connection.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A world to test in: an isolated database with people in it, put back after each test."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,8 @@ def world(url: URL | str, root: Path) -> Generator[World]:
     try:
         revisions.initialise(router, Project.find(root))
         people = add_people(router, settings)
-        yield World(settings, router, people, take(router.engine("flask"), metadata))
+        with closing(take(router.engine("flask"), metadata)) as snapshot:
+            yield World(settings, router, people, snapshot)
     finally:
         router.dispose()
 

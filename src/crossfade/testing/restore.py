@@ -25,6 +25,9 @@ class Snapshot(Protocol):
     def restore(self) -> None:
         """Makes these the rows of the database again. Raises TimeoutError when somebody holds it."""
 
+    def close(self) -> None:
+        """Lets go of what the snapshot holds; it can't be restored any more."""
+
 
 def take(engine: Engine, metadata: MetaData) -> Snapshot:
     """A snapshot of the tables of `metadata` in the engine's database: SQLite files and PostgreSQL."""
@@ -54,6 +57,9 @@ class _SqliteSnapshot:
             live.execute("PRAGMA synchronous = OFF")
             self._copy.backup(live, progress=hurry)
 
+    def close(self) -> None:
+        self._copy.close()
+
 
 class _PostgresqlSnapshot:
     """A schema beside the tables that holds their rows; put back in one round trip, in the order of the keys."""
@@ -76,3 +82,6 @@ class _PostgresqlSnapshot:
         with self._engine.begin() as connection:
             # Without parameters psycopg sends the whole script at once.
             connection.exec_driver_sql(self._script)
+
+    def close(self) -> None:
+        """The schema of stashed rows stays: the database is a test's, and goes with it."""
