@@ -113,6 +113,7 @@ class Courier:
             logger.warning("News about %s could not be delivered: %s", _about(delivery), error)
         except Exception as error:  # noqa: BLE001 - the edge of the thread: whatever it is, the next is delivered
             # Without the traceback: frames and messages may hold a secret.
+            # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
             logger.error("News about %s could not be delivered: %s", _about(delivery), type(error).__name__)  # noqa: TRY400
 
 

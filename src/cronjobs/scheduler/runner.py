@@ -85,6 +85,7 @@ async def _outcome(call: Call, settings: Settings) -> Outcome:
         outcome = Outcome(ok=False, status=error.status, error=str(error))
     except Exception as error:  # noqa: BLE001 - whatever a target makes a library do, the run ends as a failure
         # Without the traceback: frames and messages may hold the token.
+        # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
         logger.error("Calling %s failed unexpectedly: %s", call.kind, type(error).__name__)  # noqa: TRY400
         outcome = Outcome(ok=False, error=f"The call failed unexpectedly ({type(error).__name__}).")
     return replace(outcome, error=_kept(outcome.error, call, settings), output=_kept(outcome.output, call, settings))

@@ -255,6 +255,7 @@ class _Pulse:
                 await self._write(runs.finish, claim, outcome)
             except _TroubleError:
                 if self._loop.time() > latest:
+                    # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
                     logger.error("Job %s, run %s: its outcome could not be stored", claim.job_id, claim.execution_id)  # noqa: TRY400
                     return
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -351,6 +352,7 @@ class _Pulse:
         except (SQLAlchemyError, CrossfadeError, OSError) as error:
             if name not in self._troubled:
                 self._troubled.add(name)
+                # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
                 logger.error("The scheduler of %s can't %s, and goes on trying: %s", self._node.name, name, error)  # noqa: TRY400
             raise _TroubleError from error
         if name in self._troubled:
