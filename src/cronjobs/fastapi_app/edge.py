@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.security import OAuth2PasswordBearer
 from starlette.exceptions import HTTPException
 
+from cronjobs.fastapi_app.document import refuses, takes
 from cronjobs.models import User
 from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler.courier import Courier
@@ -38,9 +39,8 @@ __all__ = [
     "Reader",
     "SignedIn",
     "Writer",
-    "in_query",
-    "json_body",
     "parts",
+    "raw_body",
     "release",
     "reply",
 ]
@@ -88,6 +88,7 @@ AppRouter = Annotated[Router, Depends(_router)]
 _documented = OAuth2PasswordBearer(tokenUrl="/api/v2/auth/login/form", auto_error=False)
 
 
+@refuses(401)
 async def _signed_in(
     request: Request, _: Annotated[str | None, Depends(_documented)], settings: AppSettings, reader: Reader
 ) -> User:
@@ -99,6 +100,7 @@ SignedIn = Annotated[User, Depends(_signed_in)]
 
 
 def _having(*roles: str) -> Callable[[User], Awaitable[User]]:
+    @refuses(403)
     async def checked(user: SignedIn) -> User:
         permissions.require(user, *roles)
         return user
@@ -118,8 +120,10 @@ Client = Annotated[str | None, Depends(_client)]
 """The address that the request came from, as the server in front says; None where it says nothing."""
 
 
-async def raw_body(request: Request, largest: int = requests.LARGEST_BODY) -> bytes:
-    """The request's body; 413 when it has more than `largest` bytes, without reading the rest."""
+@refuses(413)
+async def raw_body(request: Request) -> bytes:
+    """The request's body; 413 when it is larger than allowed, without reading the rest. Also a dependency."""
+    largest = requests.LARGEST_BODY
     declared = request.headers.get("Content-Length", "")
     if declared.isdigit() and int(declared) > largest:
         raise HTTPException(413)
@@ -134,6 +138,7 @@ async def raw_body(request: Request, largest: int = requests.LARGEST_BODY) -> by
 def Body(schema: type[B]) -> Any:  # noqa: N802 - reads as FastAPI's own markers do
     """A dependency: the request's JSON body as `schema`, by the parser that both stacks share (400)."""
 
+    @takes("application/json", schema.model_json_schema())
     async def parsed(request: Request) -> B:
         return requests.parse(schema, await raw_body(request))
 
@@ -143,6 +148,7 @@ def Body(schema: type[B]) -> Any:  # noqa: N802 - reads as FastAPI's own markers
 def OptionalBody(schema: type[B]) -> Any:  # noqa: N802 - as Body
     """As `Body`; no body at all is an empty object."""
 
+    @takes("application/json", schema.model_json_schema(), required=False)
     async def parsed(request: Request) -> B:
         return requests.parse(schema, await raw_body(request) or b"{}")
 
@@ -156,17 +162,6 @@ async def release(reader: Reading, router: Router) -> None:
     """
     if router.lent("fastapi") is None:
         await reader.session.commit()
-
-
-def json_body(schema: type[requests.Body]) -> dict[str, Any]:
-    """`openapi_extra` of an endpoint whose body is `schema`."""
-    content = {"application/json": {"schema": schema.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def in_query(*names: str) -> dict[str, Any]:
-    """`openapi_extra` of an endpoint that reads these parameters of its query."""
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 async def _query(request: Request) -> dict[str, str]:

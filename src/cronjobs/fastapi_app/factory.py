@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from cronjobs import bootstrap
-from cronjobs.fastapi_app import routers
+from cronjobs.fastapi_app import document, routers
 from cronjobs.fastapi_app.edge import Parts
 from cronjobs.fastapi_app.headers import Headers
 from cronjobs.fastapi_app.paths import AnyPath
@@ -27,23 +27,20 @@ from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems
 from cronjobs.web.problems import Problem
-from cronjobs.web.schemas.answers import Refusal
 from crossfade.errors import UnreachableError
 from crossfade.fastapi import install, lifespan
 from crossfade.router import Router
 
 PREFIX = "/api/v2"
 
-# In the place of FastAPI's own 422, which is never sent: to clients of the contract it would mean a dead session.
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Refusal, "description": "The request was refused, and changed nothing"},
-    "5XX": {"model": Refusal, "description": "The request failed, and changed nothing"},
-}
-
 logger = logging.getLogger(__name__)
 
 
 class _Application(FastAPI):
+    @override
+    def openapi(self) -> dict[str, Any]:
+        return document.completed(super().openapi(), routers.every(), PREFIX)
+
     @override
     def build_middleware_stack(self) -> ASGIApp:
         # Outermost: a middleware that is added is inside of what answers unexpected errors.
@@ -83,7 +80,7 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     )
     app.state.cronjobs = Parts(made.settings, made.router, Courier(made.settings))
     for each in routers.every():
-        app.include_router(each, prefix=PREFIX, responses=_REFUSALS)
+        app.include_router(each, prefix=PREFIX)
     app.add_api_route("/openapi", _openapi, include_in_schema=False)
     _answer_errors_as_json(app)
     install(app, made.router)

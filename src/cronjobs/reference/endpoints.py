@@ -13,6 +13,7 @@ from cronjobs.fastapi_app.routers.auth import Bearer, Oneself
 from cronjobs.reference import shapes
 from cronjobs.reference.shapes import Schema
 from cronjobs.settings import Settings
+from cronjobs.web.schemas.refusals import KINDS, Kind
 
 _OPENING = """\
 # Endpoints
@@ -20,10 +21,15 @@ _OPENING = """\
 Generated from the OpenAPI document of the FastAPI stack (`/openapi.json`, shown at `/docs`) by `make docs`. Paths are
 below the stack's prefix: `/api` on Flask, `/api/v2` on FastAPI. Both stacks answer alike.
 
-Who is signed in sends `Authorization: Bearer <access token>`. Every error, on every path, is
-`{"error": short, "message": sentence}` with a status of 400 or above, some with more keys, and changed nothing.
+Who is signed in sends `Authorization: Bearer <access token>`. A request that is answered by an error changed nothing.
 A job is changed by its owner and by admins, a notification by whom it is for. Instants are ISO 8601 in UTC with
 milliseconds and `Z`, dates are `YYYY-MM-DD`.
+"""
+
+_ABOUT_ERRORS = """\
+Every error, on every path, has a status of 400 or above and says `error`, in short, and `message`, in a sentence. An
+endpoint answers with those that are listed with it. A path that does not exist is 404, one that does not answer to the
+method 405, with `Allow`.
 """
 
 _METHODS = ("get", "post", "put", "delete")
@@ -41,7 +47,10 @@ def page() -> str:
     """The page."""
     document = _document()
     callers = _callers()
-    sections = {"": [*_OPENING.splitlines(), ""]}
+    sections = {
+        "": [*_OPENING.splitlines(), ""],
+        "errors": ["## Errors", "", *_ABOUT_ERRORS.splitlines(), "", *_errors()],
+    }
     used: dict[str, Schema] = {}
     for path, method, operation in _operations(document):
         section = sections.setdefault(_tag(operation), [f"## {_tag(operation).capitalize()}", ""])
@@ -52,6 +61,19 @@ def page() -> str:
     for name in named:
         section += [f"### {name}", "", *_fields(shown[name], used)]
     return "\n".join(line for lines in sections.values() for line in lines).rstrip() + "\n"
+
+
+def _errors() -> list[str]:
+    """A table of what each status means."""
+    rows = (
+        [str(int(status)), kind.meaning, f"[{kind.shape.__name__}](#{kind.shape.__name__.lower()})", _headers(kind)]
+        for status, kind in KINDS.items()
+    )
+    return shapes.table(["status", "what it means", "body", "headers"], rows)
+
+
+def _headers(kind: Kind) -> str:
+    return ", ".join(f"`{name}`" for name in kind.headers)
 
 
 def _document() -> dict[str, Any]:
@@ -85,16 +107,18 @@ def _tag(operation: Schema) -> str:
 
 def _operation(path: str, method: str, operation: Schema, caller: str, used: dict[str, Schema]) -> list[str]:
     lines = [f"### {method} {path}", "", caller, ""]
-    asked = [f"`{each['name']}`" for each in operation.get("parameters", []) if each["in"] == "query"]
+    asked = [each for each in operation.get("parameters", []) if each["in"] == "query"]
     if asked:
-        lines += [f"Query: {', '.join(asked)}.", ""]
+        rows = ([f"`{each['name']}`", shapes.words(each["schema"]), each["description"]] for each in asked)
+        lines += ["Query:", "", *shapes.table(["parameter", "value", "what it says"], rows)]
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         lines += [f"Body, `{kind}`:", "", *_fields(content["schema"], used)]
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
             schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
             lines += [f"Answers {status}: {shapes.words(schema)}.", ""]
-    return lines
+    errors = [status for status in operation["responses"] if not status.startswith("2")]
+    return [*lines, f"Errors: {', '.join(errors)}.", ""]
 
 
 def _fields(schema: Schema, used: dict[str, Schema]) -> list[str]:

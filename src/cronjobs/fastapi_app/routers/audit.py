@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from cronjobs.fastapi_app.edge import Admin, Query, Reader, in_query, reply
+from cronjobs.fastapi_app.document import in_query
+from cronjobs.fastapi_app.edge import Admin, Query, Reader, reply
 from cronjobs.services import audit
 from cronjobs.web import queries
 from cronjobs.web.schemas.audit import AuditPage

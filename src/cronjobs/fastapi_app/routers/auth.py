@@ -1,10 +1,11 @@
 """Signing in, users, and their preferences."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from cronjobs.fastapi_app.document import refuses, refusing, takes
 from cronjobs.fastapi_app.edge import (
     Admin,
     AppRouter,
@@ -14,7 +15,6 @@ from cronjobs.fastapi_app.edge import (
     Reader,
     SignedIn,
     Writer,
-    json_body,
     raw_body,
     release,
     reply,
@@ -51,15 +51,18 @@ from crossfade.router import Router
 router = APIRouter(tags=["auth"])
 
 
+@refuses(403)
 async def _oneself(user_id: str, caller: SignedIn) -> User:
     permissions.require_self(caller, user_id)
     return caller
 
 
+@refuses(401)
 def _bearer(request: Request) -> str:
     return requests.bearer(request.headers.get("Authorization"))
 
 
+@takes("application/x-www-form-urlencoded", SignInForm.model_json_schema())
 async def _form(request: Request) -> SignInForm:
     return requests.parse_form(SignInForm, await raw_body(request))
 
@@ -93,25 +96,18 @@ async def _signed_in(identifier: str, password: str, desk: _Desk) -> Response:
     return reply(LoggedIn.of(found))
 
 
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/x-www-form-urlencoded": {"schema": SignInForm.model_json_schema()}},
-    }
-}
-
 Oneself = Annotated[User, Depends(_oneself)]
 """The caller, who is an admin or the user in the path."""
 Bearer = Annotated[str, Depends(_bearer)]
 Desk = Annotated[_Desk, Depends(_desk)]
 
 
-@router.post("/auth/login", response_model=LoggedIn, openapi_extra=json_body(SignIn))
+@router.post("/auth/login", response_model=LoggedIn, responses=refusing(401, 429))
 async def login(given: Annotated[SignIn, Body(SignIn)], desk: Desk) -> Response:
     return await _signed_in(given.identifier, given.password, desk)
 
 
-@router.post("/auth/login/form", response_model=LoggedIn, openapi_extra=_FORM)
+@router.post("/auth/login/form", response_model=LoggedIn, responses=refusing(401, 429))
 async def login_form(given: Annotated[SignInForm, Depends(_form)], desk: Desk) -> Response:
     return await _signed_in(given.username, given.password, desk)
 
@@ -138,7 +134,7 @@ async def me(caller: SignedIn) -> Response:
     return reply(UserObject.model_validate(caller))
 
 
-@router.post("/auth/register", status_code=201, response_model=UserCreated, openapi_extra=json_body(Register))
+@router.post("/auth/register", status_code=201, response_model=UserCreated, responses=refusing(409))
 async def register(caller: Admin, given: Annotated[Register, Body(Register)], reader: Reader) -> Response:
     user = await reader.run(accounts.register, given.user(), caller=caller)
     return reply(UserCreated.of(user), 201)
@@ -156,14 +152,14 @@ async def user(user_id: str, _: Oneself, reader: Reader) -> Response:
     return reply(OneUser.of(found))
 
 
-@router.put("/auth/users/{user_id}", response_model=UserUpdated, openapi_extra=json_body(Update))
+@router.put("/auth/users/{user_id}", response_model=UserUpdated, responses=refusing(409))
 async def change(user_id: str, caller: Oneself, given: Annotated[Update, Body(Update)], reader: Reader) -> Response:
     changes = given.changes()
     changed = await reader.run(accounts.change, user_id, changes, caller=caller)
     return reply(UserUpdated.of(changed, changes))
 
 
-@router.delete("/auth/users/{user_id}", response_model=UserDeleted)
+@router.delete("/auth/users/{user_id}", response_model=UserDeleted, responses=refusing(400))
 async def remove(user_id: str, caller: Admin, writer: Writer) -> Response:
     removed = await writer.run(accounts.remove, user_id, caller=caller)
     return reply(UserDeleted.of(removed))
@@ -175,11 +171,7 @@ async def notification_preferences(user_id: str, _: Oneself, reader: Reader) -> 
     return reply(NotificationPreferencesShown.read(found))
 
 
-@router.put(
-    "/auth/users/{user_id}/preferences",
-    response_model=NotificationPreferencesShown,
-    openapi_extra=json_body(NotificationChoices),
-)
+@router.put("/auth/users/{user_id}/preferences", response_model=NotificationPreferencesShown)
 async def change_notification_preferences(
     user_id: str, _: Oneself, given: Annotated[NotificationChoices, Body(NotificationChoices)], writer: Writer
 ) -> Response:
@@ -193,9 +185,7 @@ async def ui_preferences(user_id: str, _: Oneself, reader: Reader) -> Response:
     return reply(UiPreferencesShown.of(shown))
 
 
-@router.put(
-    "/auth/users/{user_id}/ui-preferences", response_model=UiPreferencesShown, openapi_extra=json_body(ColumnChoices)
-)
+@router.put("/auth/users/{user_id}/ui-preferences", response_model=UiPreferencesShown)
 async def change_ui_preferences(
     user_id: str, _: Oneself, given: Annotated[ColumnChoices, Body(ColumnChoices)], writer: Writer
 ) -> Response:

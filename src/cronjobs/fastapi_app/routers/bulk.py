@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from cronjobs.fastapi_app.document import refusing, takes
 from cronjobs.fastapi_app.edge import AppSettings, Editor, Writer, raw_body, reply
 from cronjobs.services import bulk
 from cronjobs.web.schemas.bulk import FORM_SCHEMA, BulkReport, Upload
@@ -12,15 +13,13 @@ from cronjobs.web.schemas.bulk import FORM_SCHEMA, BulkReport, Upload
 router = APIRouter(tags=["jobs"])
 
 
+@takes("multipart/form-data", FORM_SCHEMA)
 async def _upload(request: Request) -> Upload:
     # In a thread: a file of the largest size takes long enough to be felt by the others on the loop.
     return await asyncio.to_thread(Upload.of, request.headers.get("Content-Type"), await raw_body(request))
 
 
-_FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}}
-
-
-@router.post("/jobs/bulk-upload", response_model=BulkReport, openapi_extra=_FORM)
+@router.post("/jobs/bulk-upload", response_model=BulkReport, responses=refusing(409))
 async def upload(
     caller: Editor, given: Annotated[Upload, Depends(_upload)], settings: AppSettings, writer: Writer
 ) -> Response:

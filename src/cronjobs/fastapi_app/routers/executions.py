@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from cronjobs.fastapi_app.edge import Query, Reader, SignedIn, in_query, reply
+from cronjobs.fastapi_app.document import in_query
+from cronjobs.fastapi_app.edge import Query, Reader, SignedIn, reply
 from cronjobs.services import executions
 from cronjobs.web import queries
 from cronjobs.web.schemas.executions import (

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
+from cronjobs.fastapi_app.document import refuses
 from cronjobs.fastapi_app.edge import AppSettings, Parts, Reader, parts, raw_body, reply
 from cronjobs.services import health as services
 from cronjobs.web.schemas.health import Echo, Health
@@ -22,9 +23,13 @@ async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Resp
     return reply(Health.model_validate(found), 200 if found.database.reachable else 503)
 
 
-@router.get("/echo", response_model=Echo, operation_id="echo_nothing")
-@router.post("/echo", response_model=Echo, operation_id="echo")
-async def echo(request: Request, settings: AppSettings) -> Response:
+@refuses(404)
+async def _not_in_production(settings: AppSettings) -> None:
     if settings.app_env == "production":
         raise HTTPException(404)
-    return reply(Echo.of(request.method, await raw_body(request)))
+
+
+@router.get("/echo", response_model=Echo, operation_id="echo_nothing", dependencies=[Depends(_not_in_production)])
+@router.post("/echo", response_model=Echo, operation_id="echo", dependencies=[Depends(_not_in_production)])
+async def echo(request: Request, raw: Annotated[bytes, Depends(raw_body)]) -> Response:
+    return reply(Echo.of(request.method, raw))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
+from cronjobs.fastapi_app.document import in_query, refusing
 from cronjobs.fastapi_app.edge import (
     AppCourier,
     AppRouter,
@@ -15,8 +16,6 @@ from cronjobs.fastapi_app.edge import (
     Reader,
     SignedIn,
     Writer,
-    in_query,
-    json_body,
     release,
     reply,
 )
@@ -50,7 +49,7 @@ async def listed(_: SignedIn, query: Query, settings: AppSettings, reader: Reade
     return reply(JobPage.of(await reader.run(jobs.page, wanted, page, settings)))
 
 
-@router.post("/jobs", status_code=201, response_model=SavedJob, openapi_extra=json_body(JobFields))
+@router.post("/jobs", status_code=201, response_model=SavedJob, responses=refusing(409))
 async def create(
     caller: Editor, given: Annotated[JobFields, Body(JobFields)], settings: AppSettings, writer: Writer
 ) -> Response:
@@ -58,19 +57,19 @@ async def create(
     return reply(SavedJob.created(job), 201)
 
 
-@router.post("/jobs/validate-cron", response_model=CronRefusal | CronVerdict, openapi_extra=json_body(CronText))
+@router.post("/jobs/validate-cron", response_model=CronRefusal | CronVerdict)
 async def validate_cron(_: SignedIn, given: Annotated[CronText, Body(CronText)], settings: AppSettings) -> Response:
     return reply(cron_verdict(previews.verdict(given.written, given.cron_dialect, settings)))
 
 
-@router.post("/jobs/cron-preview", response_model=CronPreview, openapi_extra=json_body(CronPreviewRequest))
+@router.post("/jobs/cron-preview", response_model=CronPreview)
 async def cron_preview(
     _: SignedIn, given: Annotated[CronPreviewRequest, Body(CronPreviewRequest)], settings: AppSettings
 ) -> Response:
     return reply(CronPreview.of(previews.preview(given.written, given.cron_dialect, given.runs, settings)))
 
 
-@router.post("/jobs/test-run", response_model=AnsweredTrial | FailedTrial, openapi_extra=json_body(TrialRequest))
+@router.post("/jobs/test-run", response_model=AnsweredTrial | FailedTrial)
 async def try_target(
     _: Editor,
     given: Annotated[TrialRequest, Body(TrialRequest)],
@@ -89,7 +88,7 @@ async def one(job_id: str, _: SignedIn, settings: AppSettings, reader: Reader) -
     return reply(OneJob.of(await reader.run(jobs.seen, job_id, settings)))
 
 
-@router.put("/jobs/{job_id}", response_model=SavedJob, openapi_extra=json_body(JobFields))
+@router.put("/jobs/{job_id}", response_model=SavedJob)
 async def change(
     job_id: str,
     caller: Editor,
@@ -107,7 +106,7 @@ async def delete(job_id: str, caller: Editor, writer: Writer) -> Response:
     return reply(DeletedJob.of(job))
 
 
-@router.post("/jobs/{job_id}/execute", response_model=TriggeredRun, openapi_extra=json_body(RunOverrides))
+@router.post("/jobs/{job_id}/execute", response_model=TriggeredRun)
 async def execute(
     job_id: str,
     caller: Editor,

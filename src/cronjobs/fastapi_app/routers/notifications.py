@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from cronjobs.fastapi_app.edge import Query, Reader, SignedIn, Writer, in_query, reply
+from cronjobs.fastapi_app.document import in_query
+from cronjobs.fastapi_app.edge import Query, Reader, SignedIn, Writer, reply
 from cronjobs.services import notifications
 from cronjobs.web import queries
 from cronjobs.web.schemas.notifications import (

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from cronjobs.fastapi_app.edge import Admin, Body, Reader, Writer, json_body, reply
+from cronjobs.fastapi_app.edge import Admin, Body, Reader, Writer, reply
 from cronjobs.services import slack
 from cronjobs.web.schemas.slack import SlackChanged, SlackChoices, SlackShown
 
@@ -16,7 +16,7 @@ async def slack_settings(_: Admin, reader: Reader) -> Response:
     return reply(SlackShown.of(await reader.run(slack.current)))
 
 
-@router.put("/settings/slack", response_model=SlackChanged, openapi_extra=json_body(SlackChoices))
+@router.put("/settings/slack", response_model=SlackChanged)
 async def change_slack_settings(
     caller: Admin, given: Annotated[SlackChoices, Body(SlackChoices)], writer: Writer
 ) -> Response:

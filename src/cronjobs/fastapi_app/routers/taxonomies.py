@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from cronjobs.fastapi_app.edge import Admin, Body, Query, Reader, SignedIn, Writer, in_query, json_body, reply
+from cronjobs.fastapi_app.document import in_query, refusing
+from cronjobs.fastapi_app.edge import Admin, Body, Query, Reader, SignedIn, Writer, reply
 from cronjobs.models import JobCategory, PicTeam
 from cronjobs.services import taxonomies
 from cronjobs.web import queries
@@ -31,13 +32,13 @@ async def categories(caller: SignedIn, query: Query, reader: Reader) -> Response
     return reply(CategoryList.of(found))
 
 
-@router.post("/job-categories", status_code=201, response_model=SavedCategory, openapi_extra=json_body(NewCategory))
+@router.post("/job-categories", status_code=201, response_model=SavedCategory, responses=refusing(409))
 async def create_category(caller: Admin, given: Annotated[NewCategory, Body(NewCategory)], writer: Writer) -> Response:
     made = await writer.run(taxonomies.create, caller, JobCategory, given.term())
     return reply(SavedCategory.created(made), 201)
 
 
-@router.put("/job-categories/{category_id}", response_model=ChangedCategory, openapi_extra=json_body(CategoryChanges))
+@router.put("/job-categories/{category_id}", response_model=ChangedCategory, responses=refusing(409))
 async def change_category(
     category_id: str, caller: Admin, given: Annotated[CategoryChanges, Body(CategoryChanges)], writer: Writer
 ) -> Response:
@@ -58,13 +59,13 @@ async def teams(caller: SignedIn, query: Query, reader: Reader) -> Response:
     return reply(TeamList.of(found))
 
 
-@router.post("/pic-teams", status_code=201, response_model=SavedTeam, openapi_extra=json_body(NewTeam))
+@router.post("/pic-teams", status_code=201, response_model=SavedTeam, responses=refusing(409))
 async def create_team(caller: Admin, given: Annotated[NewTeam, Body(NewTeam)], writer: Writer) -> Response:
     made = await writer.run(taxonomies.create, caller, PicTeam, given.term())
     return reply(SavedTeam.created(made), 201)
 
 
-@router.put("/pic-teams/{team_id}", response_model=ChangedTeam, openapi_extra=json_body(TeamChanges))
+@router.put("/pic-teams/{team_id}", response_model=ChangedTeam, responses=refusing(409))
 async def change_team(
     team_id: str, caller: Admin, given: Annotated[TeamChanges, Body(TeamChanges)], writer: Writer
 ) -> Response:
