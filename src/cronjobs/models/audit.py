@@ -14,11 +14,11 @@ class AuditEvent(Identified, Base):
 
     __tablename__ = "audit_events"
     __table_args__ = (
-        Index("ix_audit_events_occurred_at", "occurred_at"),
+        Index("ix_audit_events_pages", "occurred_at", "id"),
         Index("ix_audit_events_actor_id_occurred_at", "actor_id", "occurred_at"),
         Index("ix_audit_events_actor_name_occurred_at", "actor_name", "occurred_at"),
-        Index("ix_audit_events_kind_occurred_at", "kind", "occurred_at"),
-        Index("ix_audit_events_action_occurred_at", "action", "occurred_at"),
+        Index("ix_audit_events_kind_pages", "kind", "occurred_at", "id", "action"),
+        Index("ix_audit_events_action_pages", "action", "occurred_at", "id"),
     )
 
     occurred_at: Mapped[datetime] = mapped_column(DateTime, default=clock.naive_utc)

@@ -20,6 +20,8 @@ WEBHOOK = "webhook"
 GITHUB_ACTIONS = "github_actions"
 EXECUTION_TYPES = (WEBHOOK, GITHUB_ACTIONS)
 
+_KINDS = ("status", "trigger_type", "execution_type")
+
 
 class JobExecution(Identified, Base):
     """One run of a job. A scheduled run is unique by (job, scheduled time): who inserts it, owns it."""
@@ -28,13 +30,16 @@ class JobExecution(Identified, Base):
     __table_args__ = (
         # Manual runs have a null scheduled time, and nulls do not collide in either database.
         Index("ux_job_executions_job_id_scheduled_for", "job_id", "scheduled_for", unique=True),
-        Index("ix_job_executions_started_at", "started_at"),
-        Index("ix_job_executions_job_id_started_at", "job_id", "started_at"),
         Index("ix_job_executions_status_lease_until", "status", "lease_until"),
-        # Lists that are narrowed to one kind, newest first; the first also knows all that statistics ask for.
+        # Counts and averages over everything: a fraction of the table.
         Index("ix_job_executions_status_started_at", "status", "started_at", "duration_seconds"),
-        Index("ix_job_executions_trigger_type_started_at", "trigger_type", "started_at"),
-        Index("ix_job_executions_execution_type_started_at", "execution_type", "started_at"),
+        # Pages of lists, in their order, with all that their other conditions ask for: no row is read that isn't shown.
+        # Of two kinds one is looked up, and its index knows the other.
+        Index("ix_job_executions_pages", "started_at", "id", *_KINDS, "duration_seconds"),
+        Index("ix_job_executions_job_id_pages", "job_id", "started_at", "id", *_KINDS, "duration_seconds"),
+        Index("ix_job_executions_status_pages", "status", "started_at", "id", "trigger_type", "execution_type"),
+        Index("ix_job_executions_trigger_type_pages", "trigger_type", "started_at", "id", "execution_type"),
+        Index("ix_job_executions_execution_type_pages", "execution_type", "started_at", "id"),
     )
 
     job_id: Mapped[str] = mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), index=True)

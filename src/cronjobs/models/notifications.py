@@ -20,8 +20,9 @@ class Notification(Identified, Base):
 
     __tablename__ = "notifications"
     __table_args__ = (
-        Index("ix_notifications_user_id_created_at", "user_id", "created_at"),
-        Index("ix_notifications_user_id_is_read_created_at", "user_id", "is_read", "created_at"),
+        # Pages of inboxes: no row is read that isn't shown.
+        Index("ix_notifications_user_id_pages", "user_id", "created_at", "id"),
+        Index("ix_notifications_user_id_is_read_pages", "user_id", "is_read", "created_at", "id"),
         Index("ix_notifications_created_at", "created_at"),
         Index("ix_notifications_related_job_id", "related_job_id"),
         Index("ix_notifications_related_execution_id", "related_execution_id"),

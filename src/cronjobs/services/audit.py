@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import AuditEvent, Job, JobCategory, PicTeam, SlackSettings, User
-from cronjobs.services.pages import Page, Slice
+from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.services.periods import Period
 from crossfade import redaction
 from crossfade.database.sessions import WriteSession
@@ -79,6 +79,8 @@ _FIELDS: Mapping[type[Subject], tuple[str, ...]] = {
 _COLUMNS = {"password": "password_hash", "metadata": "job_metadata"}
 """Where fields are stored whose columns have other names."""
 
+_TIMELINE = Timeline(AuditEvent.occurred_at, AuditEvent.id)
+
 _SECRETS = frozenset({"password", "webhook_url"})
 """Fields of which an event says no more than that they changed."""
 
@@ -126,10 +128,9 @@ def paused(session: WriteSession, jobs: Iterable[Job]) -> None:
 def page(session: Session, wanted: Wanted, page: Page) -> Slice[AuditEvent]:
     """One page of the events that are wanted, newest first: two statements."""
     conditions = _conditions(wanted)
-    total = session.scalar(select(func.count()).select_from(AuditEvent).where(*conditions)) or 0
-    newest_first = (AuditEvent.occurred_at.desc(), AuditEvent.id.desc())
-    statement = select(AuditEvent).where(*conditions).order_by(*newest_first).limit(page.size).offset(page.offset)
-    return Slice(list(session.scalars(statement)), total, page)
+    total = _TIMELINE.count(session, conditions)
+    listed = select(AuditEvent).where(_TIMELINE.are_on(page, conditions, total=total))
+    return Slice(list(session.scalars(_TIMELINE.newest_first(listed))), total, page)
 
 
 def changes(event: AuditEvent) -> dict[str, Any]:

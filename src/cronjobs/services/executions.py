@@ -1,20 +1,18 @@
 """Executions: what was run and how it went, listed and counted. Running is left to `services.runs`."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.executions import FAILED, RUNNING, SUCCESS
 from cronjobs.services import errors, jobs
-from cronjobs.services.pages import Page, Slice
+from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.services.periods import Period
 
 _PLACES = 2
-
-S = TypeVar("S", bound=Select[*tuple[Any, ...]])
+_TIMELINE = Timeline(JobExecution.started_at, JobExecution.id)
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,9 @@ def of_job(session: Session, job_id: str, wanted: Wanted, *, limit: int) -> OfJo
     """A job's executions, newest first, at most `limit`. Raises NotFoundError."""
     job = jobs.find(session, job_id)
     conditions = [JobExecution.job_id == job.id, *_conditions(wanted)]
-    total = session.scalar(select(func.count()).select_from(JobExecution).where(*conditions)) or 0
-    rows = session.scalars(_newest_first(select(JobExecution).where(*conditions)).limit(limit))
-    return OfJob(job, total, list(rows))
+    total = _TIMELINE.count(session, conditions)
+    newest = select(JobExecution).where(_TIMELINE.are_on(Page(1, limit), conditions, total=total))
+    return OfJob(job, total, list(session.scalars(_TIMELINE.newest_first(newest))))
 
 
 def one_of_job(session: Session, job_id: str, execution_id: str) -> tuple[Job, JobExecution]:
@@ -102,10 +100,10 @@ def find(session: Session, execution_id: str) -> JobExecution:
 def page(session: Session, wanted: Wanted, page: Page) -> Slice[Listed]:
     """One page of the executions that are wanted, newest first, with their jobs' names: two statements."""
     conditions = _conditions(wanted)
-    total = session.scalar(select(func.count()).select_from(JobExecution).where(*conditions)) or 0
-    statement = select(JobExecution, Job.name, Job.github_repo).join(Job, Job.id == JobExecution.job_id)
-    statement = _newest_first(statement.where(*conditions)).limit(page.size).offset(page.offset)
-    return Slice([Listed(*row) for row in session.execute(statement)], total, page)
+    total = _TIMELINE.count(session, conditions)
+    listed = select(JobExecution, Job.name, Job.github_repo).join(Job, Job.id == JobExecution.job_id)
+    listed = _TIMELINE.newest_first(listed.where(_TIMELINE.are_on(page, conditions, total=total)))
+    return Slice([Listed(*row) for row in session.execute(listed)], total, page)
 
 
 def statistics(session: Session, wanted: Wanted) -> Statistics:
@@ -121,8 +119,9 @@ def statistics(session: Session, wanted: Wanted) -> Statistics:
 def job_statistics(session: Session, job_id: str) -> JobStatistics:
     """How a job's executions went. Raises NotFoundError."""
     job = jobs.find(session, job_id)
-    latest = session.scalar(_newest_first(select(JobExecution).where(JobExecution.job_id == job.id)).limit(1))
-    return JobStatistics(job, statistics(session, Wanted(job_id=job.id)), latest)
+    counted = statistics(session, Wanted(job_id=job.id))
+    latest = _TIMELINE.are_on(Page(1, 1), [JobExecution.job_id == job.id], total=counted.total)
+    return JobStatistics(job, counted, session.scalar(select(JobExecution).where(latest)))
 
 
 def _count(status: str) -> ColumnElement[int]:
@@ -141,10 +140,6 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         if values:
             conditions.append(column.in_(values))
     return conditions
-
-
-def _newest_first(statement: S) -> S:
-    return statement.order_by(JobExecution.started_at.desc(), JobExecution.id.desc())
 
 
 def _unknown() -> errors.NotFoundError:

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from cronjobs.models import Job, JobExecution, User
 from cronjobs.services import audit, cron, drafts, errors, permissions, runs, taxonomies
 from cronjobs.services.drafts import Draft
-from cronjobs.services.pages import Page, Slice
+from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 
 _ESCAPE = "\\"
+_TIMELINE = Timeline(Job.created_at, Job.id)
 
 _Looking = Select[Job, datetime]
 """Jobs, each with the start of its last run."""
@@ -53,14 +54,14 @@ class Seen:
 
 def listed(session: Session, wanted: Wanted, settings: Settings) -> list[Seen]:
     """All jobs that are wanted, newest first, in a fixed number of statements."""
-    return _seen(session, _newest_first(_looked_at().where(*_conditions(session, wanted))), settings)
+    return _seen(session, _TIMELINE.newest_first(_looked_at().where(*_conditions(session, wanted))), settings)
 
 
 def page(session: Session, wanted: Wanted, page: Page, settings: Settings) -> Slice[Seen]:
     """One page of the jobs that are wanted, newest first, in a fixed number of statements."""
     conditions = _conditions(session, wanted)
-    total = session.scalar(select(func.count()).select_from(Job).where(*conditions)) or 0
-    statement = _newest_first(_looked_at().where(*conditions)).limit(page.size).offset(page.offset)
+    total = _TIMELINE.count(session, conditions)
+    statement = _TIMELINE.newest_first(_looked_at().where(_TIMELINE.are_on(page, conditions, total=total)))
     return Slice(_seen(session, statement, settings), total, page)
 
 
@@ -153,10 +154,6 @@ def _looked_at() -> _Looking:
         select(func.max(JobExecution.started_at)).where(JobExecution.job_id == Job.id).correlate(Job).scalar_subquery()
     )
     return select(Job, last)
-
-
-def _newest_first(statement: _Looking) -> _Looking:
-    return statement.order_by(Job.created_at.desc(), Job.id.desc())
 
 
 def _seen(session: Session, statement: _Looking, settings: Settings) -> list[Seen]:

@@ -3,15 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Notification, User
 from cronjobs.services import errors
-from cronjobs.services.pages import Page, Slice
+from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.services.periods import Period
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
+
+_TIMELINE = Timeline(Notification.created_at, Notification.id)
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,14 @@ class Wanted:
 def page(session: Session, owner: User, wanted: Wanted, page: Page) -> Slice[Notification]:
     """One page of `owner`'s notifications, newest first: two statements."""
     conditions = _conditions(owner, wanted)
-    total = session.scalar(select(func.count()).select_from(Notification).where(*conditions)) or 0
-    rows = session.scalars(
-        select(Notification)
-        .where(*conditions)
-        .order_by(Notification.created_at.desc(), Notification.id.desc())
-        .limit(page.size)
-        .offset(page.offset)
-    )
-    return Slice(list(rows), total, page)
+    total = _TIMELINE.count(session, conditions)
+    listed = select(Notification).where(_TIMELINE.are_on(page, conditions, total=total))
+    return Slice(list(session.scalars(_TIMELINE.newest_first(listed))), total, page)
 
 
 def unread_count(session: Session, owner: User, period: Period) -> int:
     """How many of `owner`'s notifications of that period are unread."""
-    conditions = _conditions(owner, Wanted(unread_only=True, period=period))
-    return session.scalar(select(func.count()).select_from(Notification).where(*conditions)) or 0
+    return _TIMELINE.count(session, _conditions(owner, Wanted(unread_only=True, period=period)))
 
 
 def read(session: WriteSession, owner: User, notification_id: str) -> Notification:
