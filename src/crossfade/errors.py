@@ -33,6 +33,8 @@
     ├── ServingError                             exit 1: the servers behind `crossfade up`
     │   ├── AddressError                         the front door's address can't be had
     │   └── StackFailedError                     a stack's process ended before it answered
+    ├── CopyError                                exit 1: rows that can't be copied as they are
+    │   └── CopyConflictError                    the target has rows that this copy would meet
     └── RefusedError                             exit 3: possible, but it would do harm
         ├── NotDisposableError                   a test on a database that isn't one for tests
         ├── ForeignSchemaError                   tables that are not ours
@@ -305,6 +307,21 @@ class StackFailedError(ServingError):
     """The {stack} application did not start: {reason}. Its last words: {words}"""  # noqa: D415
 
     code = "stack-failed"
+
+
+class CopyError(CrossfadeError):
+    """{reason}."""
+
+    code = "copy"
+
+
+class CopyConflictError(CopyError):
+    """{table}: {rows} rows came into the target while the copy was on its way, and --on-conflict is error.
+
+    What was copied before them stays. Choose --on-conflict skip, update or newest, and call it again.
+    """
+
+    code = "copy-conflict"
 
 
 class RefusedError(CrossfadeError):
