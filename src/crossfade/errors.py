@@ -13,7 +13,8 @@
     │   ├── SourcesDisagreeError                 two variables name two databases
     │   ├── DifferentDatabasesError              the sync and the async side are on two databases
     │   ├── DjangoSettingsError                  DB_* that don't make a database
-    │   └── RevisionsError                       the project's revisions are no line of steps
+    │   ├── RevisionsError                       the project's revisions are no line of steps
+    │   └── SelectionError                       tables or databases to copy or verify that can't be meant
     ├── RouterError                              exit 1: the router is used in a way that it refuses
     │   ├── NotConfiguredError                   asked before configure()
     │   ├── DatabaseInUseError                   configured anew while connections are out
@@ -39,6 +40,8 @@
         ├── NotDisposableError                   a test on a database that isn't one for tests
         ├── ForeignSchemaError                   tables that are not ours
         ├── UnknownRevisionError                 a schema that newer code has made
+        ├── NotReadyError                        two databases that don't fit for a copy or a proof
+        ├── DanglingError                        rows that would refer to rows that are left behind
         └── SchemaBusyError                      somebody holds on to what is to be upgraded
 
 A class's docstring is the template of its message, its `code` never changes. Secrets in facts are masked.
@@ -174,6 +177,12 @@ class RevisionsError(ConfigurationError):
     """The revisions of this project can't be used: {reason}."""
 
     code = "revisions"
+
+
+class SelectionError(ConfigurationError):
+    """{reason}."""
+
+    code = "selection"
 
 
 class RouterError(CrossfadeError):
@@ -356,6 +365,21 @@ class UnknownRevisionError(RefusedError):
     """
 
     code = "unknown-revision"
+
+
+class NotReadyError(RefusedError):
+    """Nothing was copied or compared: {reason}."""
+
+    code = "not-ready"
+
+
+class DanglingError(RefusedError):
+    """Nothing was copied, because rows would refer to others that the target doesn't have: {reason}.
+
+    {advice}.
+    """
+
+    code = "dangling"
 
 
 class SchemaBusyError(RefusedError):

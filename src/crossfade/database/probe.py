@@ -56,12 +56,16 @@ async def same_database(engine: Engine, async_engine: AsyncEngine) -> bool:
 
     Raises what connecting raises. From sync code: `asyncio.run(same_database(...))`.
     """
-    if engine.dialect.name != async_engine.dialect.name:
-        return False
-    same = _same_sqlite if engine.dialect.name == "sqlite" else _same_postgresql
     async with async_engine.connect() as there:
         with engine.connect() as here:
             return await there.run_sync(same, here)
+
+
+def same(one: Connection, other: Connection) -> bool:
+    """Whether two connections are to one database, found out through both."""
+    if one.dialect.name != other.dialect.name:
+        return False
+    return _same_sqlite(one, other) if one.dialect.name == "sqlite" else _same_postgresql(one, other)
 
 
 async def ensure_same(engine: Engine, async_engine: AsyncEngine, *, source: str, async_source: str) -> None:

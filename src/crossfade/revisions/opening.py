@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from crossfade.database import faults, files
+from crossfade.database import dialects, faults, files
 from crossfade.database.engines import Engines
 from crossfade.errors import DatabaseMissingError, DatabaseUnwritableError
 from crossfade.routes import Route
@@ -43,7 +43,7 @@ def make_place(route: Route, engines: Engines) -> bool:
 @contextmanager
 def reading(route: Route, engines: Engines) -> Generator[Connection]:
     """A connection that only reads. An SQLite file isn't changed by it, not even its journal mode."""
-    engine = engines.sync_engine(route) if route.path is None else _reading_engine(route, route.path)
+    engine = engines.sync_engine(route) if route.path is None else _reading_engine(route)
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
@@ -81,28 +81,44 @@ def _copy_failed(route: Route, target: Path, reason: str) -> DatabaseUnwritableE
     )
 
 
-def _reading_engine(route: Route, path: Path) -> Engine:
+def file(route: Route) -> sqlite3.Connection:
+    """A connection to the file of an SQLite route that sets nothing on it: not even the journal mode changes.
+
+    It may take a lock, and waits for those of others as an engine's does. Raises the errors of `database.faults`.
+    """
+    path = route.path
+    if path is None or not path.exists():
+        raise faults.missing_file(route)
+    connection = None
+    try:
+        connection = _connected(path)
+        # SQLite looks into a file when it is first asked something.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except (sqlite3.Error, OSError) as error:
+        if connection is not None:
+            connection.close()
+        raise faults.while_connecting(error, route) from error
+    return connection
+
+
+def _reading_engine(route: Route) -> Engine:
     def connect() -> sqlite3.Connection:
-        if not path.exists():
-            raise faults.missing_file(route)
-        connection = None
-        try:
-            connection = _read_only(path)
-            # SQLite looks into a file when it is first asked something.
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except (sqlite3.Error, OSError) as error:
-            if connection is not None:
-                connection.close()
-            raise faults.while_connecting(error, route) from error
+        connection = file(route)
+        connection.execute("PRAGMA query_only=ON")
         return connection
 
     return create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode={_mode(path)}", uri=True, check_same_thread=False)
+    connection = _connected(path)
     connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    name = f"file:{quote(str(path))}?mode={_mode(path)}"
+    return sqlite3.connect(name, uri=True, check_same_thread=False, timeout=dialects.BUSY_TIMEOUT)
 
 
 def _mode(path: Path) -> str:

@@ -25,7 +25,7 @@ def places(
     if url is not None:
         if separate:
             raise SettingsError(reason="--url means one database, --separate means two: give one of them")
-        return _pair(_at(settings, url, test=test))
+        return _pair(at(settings, url, source="--url", test=test))
     if separate and settings.testing:
         where = settings.source_of("testing")
         raise SettingsError(reason=f"--separate makes a database to run on, but {where} says that this is a test run")
@@ -37,6 +37,18 @@ def places(
     return found
 
 
+def at(settings: Settings, url: str, *, source: str, test: bool = False) -> Settings:
+    """Settings under which both stacks are on the database at `url`, as the option `source` says; `test` is for tests.
+
+    What the environment says about databases counts for nothing in them.
+    """
+    if test or settings.testing:
+        changes = {"testing": True, "test_database_url": url, "fastapi_test_database_url": None}
+    else:
+        changes = {"database_url": url, "fastapi_database_url": None} | _DJANGO
+    return settings.replaced(source=source, **changes)
+
+
 def _pair(settings: Settings) -> tuple[Route, Route]:
     routes = resolve(settings)
     return routes.flask, routes.fastapi
@@ -46,11 +58,3 @@ def _with_own(settings: Settings) -> Settings:
     if settings.fastapi_database_url is not None:
         return settings
     return settings.replaced(source="--separate", fastapi_database_url=EXAMPLE)
-
-
-def _at(settings: Settings, url: str, *, test: bool) -> Settings:
-    if test or settings.testing:
-        changes = {"testing": True, "test_database_url": url, "fastapi_test_database_url": None}
-    else:
-        changes = {"database_url": url, "fastapi_database_url": None} | _DJANGO
-    return settings.replaced(source="--url", **changes)

@@ -1,15 +1,23 @@
 """The two ends of a copy: where they are, and connections of the kind that long work needs.
 
-Who named them is left to the routes, what is done with them to the modules beside.
+An end is a stack's route, or a database that somebody gave the URL of. The source is never changed: an SQLite file that
+is the source keeps its journal mode and isn't created. What is done with the connections is left to the modules beside.
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from sqlalchemy import Connection
+
+from crossfade.database import probe
 from crossfade.database.engines import Engines
-from crossfade.routes import Route
+from crossfade.errors import SelectionError
+from crossfade.revisions import opening
+from crossfade.revisions.places import at
+from crossfade.routes import STACKS, Route, resolve
+from crossfade.settings import Settings
 from crossfade.transfer.kinds import EngineName
 
 Role = Literal["source", "target"]
@@ -42,6 +50,11 @@ class End:
 
         Raises UnreachableError and its kin.
         """
+        if self.role == "source" and self.route.path is not None:
+            # Without the settings of an engine, one of which is a change to the file.
+            with closing(opening.file(self.route)) as connection:
+                yield connection
+            return
         opened = self.engines.sync_engine(self.route).connect()
         try:
             driver = opened.connection.driver_connection
@@ -50,3 +63,60 @@ class End:
             yield driver
         finally:
             opened.close()
+
+    @contextmanager
+    def looking(self) -> Generator[Connection]:
+        """A connection of SQLAlchemy's that only reads, and changes nothing of the database, for a look at its schema.
+
+        Raises UnreachableError and its kin.
+        """
+        with opening.reading(self.route, self.engines) as connection:
+            yield connection
+
+
+@contextmanager
+def ends(settings: Settings, *, source: str = "flask", target: str = "fastapi") -> Generator[tuple[End, End]]:
+    """Source and target, each `flask`, `fastapi` or a URL; what they have open is closed at the end.
+
+    Opens nothing yet. Raises SelectionError for a database in memory, which lives in the process that uses it and
+    nowhere else, and what `routes.resolve` raises.
+    """
+    made = [Engines(name=f"crossfade:{role}", statement_timeout=0) for role in ("source", "target")]
+    try:
+        yield (
+            _end("source", source, settings, made[0]),
+            _end("target", target, settings, made[1]),
+        )
+    finally:
+        for engines in made:
+            engines.dispose()
+
+
+def same_database(source: End, target: End) -> bool:
+    """Whether both are one database, whatever their names are: asked of the databases, not of the URLs.
+
+    False if one of them isn't there yet. Raises UnreachableError and its kin for a server that doesn't answer.
+    """
+    if source.route.url == target.route.url:
+        return True
+    if source.engine != target.engine:
+        return False
+    if source.route.path is not None and target.route.path is not None:
+        files = source.route.path, target.route.path
+        return all(file.exists() for file in files) and files[0].samefile(files[1])
+    with source.looking() as here, target.looking() as there:
+        return probe.same(here, there)
+
+
+def _end(role: Role, named: str, settings: Settings, engines: Engines) -> End:
+    stack = next((one for one in STACKS if one == named), None)
+    if stack is not None:
+        route = resolve(settings).of(stack)
+    elif "://" in named:
+        route = resolve(at(settings, named, source=f"--{role}")).flask
+    else:
+        raise SelectionError(reason=f"--{role} {named}: write flask, fastapi or the URL of a database")
+    if route.in_memory:
+        reason = f"--{role} {named}: {route.masked} ({route.source}) lives in the memory of the process that uses it"
+        raise SelectionError(reason=f"{reason}, so there is nothing for this one to read or write")
+    return End(role, stack or "URL", route, engines)

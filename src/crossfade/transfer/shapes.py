@@ -7,8 +7,8 @@ their values mean, its key, what it refers to. What is in a database is left to 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
 from sqlalchemy import Column as SqlColumn
+from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
 
 from crossfade.transfer.kinds import EngineName, Kind, kind_of
 
@@ -53,7 +53,11 @@ class Shape:
 
     def at(self, engine: EngineName) -> str:
         """Its name as SQL has it. SQLite knows no schemas, so a table is looked for there under its bare name."""
-        return quoted(self.bare) if engine == "sqlite" or self.schema is None else f"{quoted(self.schema)}.{quoted(self.bare)}"
+        return (
+            quoted(self.bare)
+            if engine == "sqlite" or self.schema is None
+            else f"{quoted(self.schema)}.{quoted(self.bare)}"
+        )
 
     def column(self, name: str) -> Column:
         """The column of this name. Raises KeyError."""
@@ -73,9 +77,14 @@ def shape_of(table: Table) -> Shape:
         bare=table.name,
         columns=tuple(_column(table, column) for column in table.columns if column.computed is None),
         key=tuple(column.name for column in table.primary_key),
-        references=tuple(_reference(one) for one in _sorted(table)),
+        references=references_of(table),
         uniques=_uniques(table),
     )
+
+
+def references_of(table: Table) -> tuple[Reference, ...]:
+    """The foreign keys of a table of the metadata, in an order that doesn't depend on the run."""
+    return tuple(_reference(one) for one in _sorted(table))
 
 
 def quoted(name: str) -> str:
@@ -105,7 +114,8 @@ def _sorted(table: Table) -> Sequence[ForeignKeyConstraint]:
 def _uniques(table: Table) -> tuple[tuple[str, ...], ...]:
     constraints = [one.columns for one in table.constraints if isinstance(one, UniqueConstraint)]
     indexes = [
-        index.columns for index in table.indexes
+        index.columns
+        for index in table.indexes
         if index.unique and len(index.columns) == len(index.expressions) and not _partial(index)
     ]
     return tuple(sorted({tuple(column.name for column in columns) for columns in (*constraints, *indexes)}))
