@@ -28,7 +28,18 @@ from sqlalchemy.engine import Inspector
 
 Kind = Literal["missing table", "missing column", "missing index", "other"]
 
-BOOKKEEPING = frozenset({"alembic_version", "crossfade_stamp"})
+BOOKKEEPING = frozenset(
+    {
+        "alembic_version",
+        "crossfade_stamp",
+        "crossfade_copy",
+        "crossfade_copy_table",
+        "crossfade_copy_aside",
+        "crossfade_copy_key",
+        "crossfade_copy_waiting",
+        "crossfade_quarantine",
+    }
+)
 """Tables that are kept in every database and belong to no application."""
 
 
@@ -46,7 +57,7 @@ class Difference:
 def drift(connection: Connection, metadata: MetaData, *, ignored: Collection[str] = ()) -> list[str]:
     """How the tables of a database differ from `metadata`, a sentence each; empty if they agree.
 
-    Tables in `ignored`, Alembic's version table and the stamp are not looked at.
+    Tables in `ignored` and those of `BOOKKEEPING` are not looked at.
     """
     return [difference.sentence for difference in differences(connection, metadata, ignored=ignored)]
 
