@@ -1,0 +1,218 @@
+"""Moments and spans: instants, dates, times of day, intervals."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar, Final, TypeVar
+
+from typing_extensions import override
+
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad
+
+Read = TypeVar("Read")
+
+_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_CLOCK: Final = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]"
+_FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - naive, as SQLAlchemy stores intervals on SQLite
+
+
+@dataclass(frozen=True)
+class Instant(Kind):
+    """A date with a time of day: `2026-11-21 09:30:00.000000`; an aware one is in UTC, on SQLite without its offset.
+
+    What SQLite has as text means what `datetime.fromisoformat` reads from it. A naive column can't take an offset;
+    in an aware one the text of SQLite is converted where it has an offset, and is in UTC where it has none.
+    """
+
+    aware: bool
+    name: ClassVar[str] = "instant"
+
+    @override
+    def text(self, column: str, engine: EngineName) -> str:
+        if engine == "sqlite":
+            return f"CASE WHEN {column} GLOB '{_DAY} {_CLOCK}' THEN {column} ELSE {self._read(column)} END"
+        plain = f"({column} AT TIME ZONE 'UTC')" if self.aware else column
+        return f"to_char({plain}, 'YYYY-MM-DD HH24:MI:SS.US')"
+
+    @override
+    def stored(self, given: str, engine: EngineName) -> str:
+        if engine == "sqlite":
+            return given
+        return f"(CAST({given} AS TIMESTAMP) AT TIME ZONE 'UTC')" if self.aware else f"CAST({given} AS TIMESTAMP)"
+
+    @override
+    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+        if source == target:
+            return ()
+        if source == "sqlite":
+            wanted = "" if self.aware else " without offset"
+            return (Fault(is_bad(self._read(column)), f"isn't an instant{wanted} in microseconds"),)
+        return _out_of_calendar(column, "timestamptz" if self.aware else "timestamp")
+
+    def _read(self, column: str) -> str:
+        return f"crossfade_instant({column}, {int(self.aware)})"
+
+
+@dataclass(frozen=True)
+class Date(Kind):
+    """A day: `2026-11-21`."""
+
+    name: ClassVar[str] = "date"
+
+    @override
+    def text(self, column: str, engine: EngineName) -> str:
+        return f"crossfade_date({column})" if engine == "sqlite" else f"to_char({column}, 'YYYY-MM-DD')"
+
+    @override
+    def stored(self, given: str, engine: EngineName) -> str:
+        return given if engine == "sqlite" else f"CAST({given} AS DATE)"
+
+    @override
+    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+        if source == target:
+            return ()
+        if source == "sqlite":
+            return (Fault(is_bad(f"crossfade_date({column})"), "isn't a date"),)
+        return _out_of_calendar(column, "date")
+
+
+@dataclass(frozen=True)
+class Time(Kind):
+    """A time of day: `09:30:00.000000`. An aware one is carried in UTC alone, as SQLite keeps no offset."""
+
+    aware: bool
+    name: ClassVar[str] = "time"
+
+    @override
+    def text(self, column: str, engine: EngineName) -> str:
+        if engine == "sqlite":
+            return f"crossfade_time({column})"
+        return f"to_char({column}::time, 'HH24:MI:SS.US')"
+
+    @override
+    def stored(self, given: str, engine: EngineName) -> str:
+        if engine == "sqlite":
+            return given
+        return f"CAST({given} || '+00' AS TIMETZ)" if self.aware else f"CAST({given} AS TIME)"
+
+    @override
+    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+        if source == target:
+            return ()
+        if source == "sqlite":
+            return (Fault(is_bad(f"crossfade_time({column})"), "isn't a time of day without offset in microseconds"),)
+        late = Fault(f"coalesce({column}::time = '24:00', false)", "is 24:00, which Python's times don't know")
+        shifted = Fault(f"coalesce(extract(timezone FROM {column}) <> 0, false)", "has an offset, which SQLite drops")
+        return (late, shifted) if self.aware else (late,)
+
+
+@dataclass(frozen=True)
+class Interval(Kind):
+    """A span: `3 days 61.000000 seconds`. SQLite has it as 1970-01-01 plus the span, as SQLAlchemy stores it."""
+
+    name: ClassVar[str] = "interval"
+
+    @override
+    def text(self, column: str, engine: EngineName) -> str:
+        if engine == "sqlite":
+            return f"crossfade_interval({column})"
+        seconds = f"extract(epoch FROM {column})"
+        days = f"floor({seconds} / 86400)"
+        return f"({days}::bigint || ' days ' || round({seconds} - {days} * 86400, 6) || ' seconds')"
+
+    @override
+    def stored(self, given: str, engine: EngineName) -> str:
+        return f"crossfade_epoch({given})" if engine == "sqlite" else f"CAST({given} AS INTERVAL)"
+
+    @override
+    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+        if source == target:
+            return ()
+        if source == "sqlite":
+            return (Fault(is_bad(f"crossfade_interval({column})"), "isn't an interval, as SQLAlchemy stores it"),)
+        months = f"coalesce(extract(month FROM {column}) <> 0 OR extract(year FROM {column}) <> 0, false)"
+        seconds = f"extract(epoch FROM {column})"
+        return (
+            Fault(months, "counts months, which have no length of their own"),
+            Fault(
+                f"coalesce(NOT {seconds} BETWEEN -62135596800 AND 253402300799.999999, false)",
+                "is longer than SQLite's form of an interval can say",
+            ),
+        )
+
+
+def instant_text(value: object, aware: int) -> str | None:
+    """An instant as it was stored on SQLite, in canonical text."""
+    if value is None:
+        return None
+    read = _read(value, datetime.fromisoformat)
+    if read is None or (read.tzinfo is not None and not aware):
+        return bad(value)
+    if read.tzinfo is not None:
+        try:
+            read = read.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            return bad(value)
+    return read.isoformat(" ", "microseconds")
+
+
+def date_text(value: object) -> str | None:
+    """A day as it was stored on SQLite, in canonical text."""
+    if value is None:
+        return None
+    read = _read(value, date.fromisoformat)
+    return bad(value) if read is None else read.isoformat()
+
+
+def time_text(value: object) -> str | None:
+    """A time of day as it was stored on SQLite, in canonical text."""
+    if value is None:
+        return None
+    read = _read(value, time.fromisoformat)
+    return bad(value) if read is None or read.tzinfo is not None else read.isoformat("microseconds")
+
+
+def interval_text(value: object) -> str | None:
+    """An interval as SQLAlchemy stores it on SQLite, in canonical text."""
+    if value is None:
+        return None
+    read = _read(value, datetime.fromisoformat)
+    if read is None or read.tzinfo is not None:
+        return bad(value)
+    span = read - _EPOCH
+    return f"{span.days} days {span.seconds}.{span.microseconds:06d} seconds"
+
+
+def epoch(text: str | None) -> str | None:
+    """What SQLAlchemy stores on SQLite for the interval of a canonical text."""
+    if text is None:
+        return None
+    days, _, seconds, _ = text.split(" ")
+    whole, _, fraction = seconds.partition(".")
+    span = timedelta(days=int(days), seconds=int(whole), microseconds=int(fraction))
+    return (_EPOCH + span).isoformat(" ", "microseconds")
+
+
+def _read(value: object, reader: Callable[[str], Read]) -> Read | None:
+    # Python drops the digits after the sixth: that would be a change.
+    if not isinstance(value, str) or _FINER.search(value):
+        return None
+    try:
+        return reader(value)
+    except ValueError:
+        return None
+
+
+def _out_of_calendar(column: str, type_: str) -> tuple[Fault, ...]:
+    first, end = f"{type_} '0001-01-01'", f"{type_} '10000-01-01'"
+    if type_ == "timestamptz":
+        first, end = f"{type_} '0001-01-01 00:00+00'", f"{type_} '10000-01-01 00:00+00'"
+    return (
+        Fault(f"coalesce(NOT isfinite({column}), false)", "is infinite, which only PostgreSQL knows"),
+        Fault(
+            f"coalesce(isfinite({column}) AND NOT ({column} >= {first} AND {column} < {end}), false)",
+            "is before the year 1 or after the year 9999",
+        ),
+    )

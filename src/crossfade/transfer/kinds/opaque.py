@@ -1,0 +1,37 @@
+"""Types that only one engine has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+
+
+@dataclass(frozen=True)
+class Opaque(Kind):
+    """A type without counterpart on the other engine: carried between equal engines only, as that engine writes it."""
+
+    type_: str
+    """The type, as a message has it."""
+    cast: str | None = None
+    """PostgreSQL's name of it."""
+    name: ClassVar[str] = "opaque"
+    free: ClassVar[bool] = True
+
+    @override
+    def text(self, column: str, engine: EngineName) -> str:
+        return column if engine == "sqlite" else f"{column}::text"
+
+    @override
+    def stored(self, given: str, engine: EngineName) -> str:
+        return given if engine == "sqlite" or self.cast is None else f"CAST({given} AS {self.cast})"
+
+    @override
+    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+        return ()
+
+    @override
+    def carries(self, source: EngineName, target: EngineName) -> bool:
+        return source == target

@@ -1,0 +1,123 @@
+"""Which kind a column's type is: what each engine makes of the type decides, not the class that a model names."""
+
+from typing import Any, Final
+
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import CompileError
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from crossfade.transfer.kinds.documents import Enumerated, Json, Text
+from crossfade.transfer.kinds.meaning import EngineName, Kind
+from crossfade.transfer.kinds.moments import Date, Instant, Interval, Time
+from crossfade.transfer.kinds.numbers import Boolean, Decimal, Float, Integer
+from crossfade.transfer.kinds.octets import Binary, Form, Uuid
+from crossfade.transfer.kinds.opaque import Opaque
+
+_DIALECTS: Final[dict[EngineName, Dialect]] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
+_SINGLE: Final = 24
+"""PostgreSQL gives FLOAT(p) four bytes up to here."""
+
+
+def kind_of(type_: TypeEngine[Any], place: str) -> Kind:
+    """The kind of a column's type; `place` (`table.column`) is for messages."""
+    here, there = _made(type_, "sqlite"), _made(type_, "postgresql")
+    return _pair(here, there) or Opaque(f"{type_!r} of {place}", _named(there))
+
+
+def _made(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
+    """What a type is on an engine: variants chosen, decorators taken off."""
+    made = _variant(type_, engine)
+    while isinstance(made, TypeDecorator) and not isinstance(made, types.Interval):
+        made = _variant(made.load_dialect_impl(_DIALECTS[engine]), engine)
+    return made
+
+
+def _variant(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
+    return type_._variant_mapping.get(engine, type_)
+
+
+def _pair(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:  # noqa: PLR0911 - one line for each kind
+    if _span(there):
+        return Interval() if isinstance(here, types.Interval) else None
+    if _identifier(there) or isinstance(here, types.Uuid):
+        return _uuid(here, there)
+    if isinstance(there, types.JSON):
+        return Json(isinstance(there, postgresql.JSONB)) if isinstance(here, types.JSON | types.String) else None
+    if isinstance(here, types.Enum) or isinstance(there, types.Enum):
+        return _enumerated(here, there)
+    if isinstance(there, types.Numeric) and not isinstance(there, types.Float) and _written(here):
+        return Decimal(there.precision, there.scale, written=True)
+    one, other = _alone(here), _alone(there)
+    # What room there is, only PostgreSQL says: SQLite doesn't look at lengths and widths.
+    return other if type(one) is type(other) else None
+
+
+def _alone(type_: TypeEngine[Any]) -> Kind | None:
+    match type_:
+        case types.Boolean():
+            return Boolean()
+        case types.Integer():
+            return Integer(16 if isinstance(type_, types.SmallInteger) else 64 if isinstance(type_, types.BigInteger) else 32)
+        case types.Float():
+            return Float(_four_bytes(type_))
+        case types.Numeric():
+            return Decimal(type_.precision, type_.scale)
+        case types.DateTime():
+            return Instant(type_.timezone)
+        case types.Date():
+            return Date()
+        case types.Time():
+            return Time(type_.timezone)
+        case types.String():
+            padded = (_named(type_) or "").startswith(("CHAR", "NCHAR"))
+            return Text(type_.length or 1 if padded else type_.length, padded)
+        case types._Binary():
+            return Binary()
+        case _:
+            return None
+
+
+def _four_bytes(type_: types.Float[Any]) -> bool:
+    return _named(type_) == "REAL" or (type_.precision is not None and type_.precision <= _SINGLE)
+
+
+def _span(there: TypeEngine[Any]) -> bool:
+    return isinstance(there, types.Interval | postgresql.INTERVAL)
+
+
+def _identifier(there: TypeEngine[Any]) -> bool:
+    return isinstance(there, types.Uuid)
+
+
+def _uuid(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
+    if not isinstance(here, types.Uuid | types.String) or not isinstance(there, types.Uuid | types.String):
+        return None
+    native = isinstance(there, types.UUID | postgresql.UUID) or getattr(there, "native_uuid", False)
+    return Uuid(_form(here), "native" if native else _form(there))
+
+
+def _form(type_: TypeEngine[Any]) -> Form:
+    length = getattr(type_, "length", None)
+    return "hyphens" if isinstance(type_, types.String) and length != 32 else "hex"
+
+
+def _enumerated(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
+    if not isinstance(here, types.Enum | types.String) or not isinstance(there, types.Enum | types.String):
+        return None
+    known = there if isinstance(there, types.Enum) else here
+    names = tuple(known.enums) if isinstance(known, types.Enum) else ()
+    native = isinstance(there, types.Enum) and there.native_enum
+    return Enumerated(names, _named(there) if native else None, getattr(there, "length", None))
+
+
+def _written(here: TypeEngine[Any]) -> bool:
+    return isinstance(here, types.String)
+
+
+def _named(there: TypeEngine[Any]) -> str | None:
+    try:
+        return there.compile(dialect=_DIALECTS["postgresql"])
+    except (CompileError, NotImplementedError):
+        return None
