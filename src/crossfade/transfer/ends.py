@@ -18,7 +18,7 @@ from crossfade.revisions import opening
 from crossfade.revisions.places import at
 from crossfade.routes import STACKS, Route, resolve
 from crossfade.settings import Settings
-from crossfade.transfer.kinds import EngineName
+from crossfade.transfer.kinds import EngineName, install
 
 Role = Literal["source", "target"]
 
@@ -48,11 +48,12 @@ class End:
     def connection(self) -> Generator[Any]:
         """The driver's own connection (sqlite3.Connection, psycopg.Connection) with nothing begun; closed afterwards.
 
-        Raises UnreachableError and its kin.
+        The SQL of the kinds works on it. Raises UnreachableError and its kin.
         """
         if self.role == "source" and self.route.path is not None:
             # Without the settings of an engine, one of which is a change to the file.
             with closing(opening.file(self.route)) as connection:
+                install(connection)
                 yield connection
             return
         opened = self.engines.sync_engine(self.route).connect()
@@ -60,6 +61,7 @@ class End:
             driver = opened.connection.driver_connection
             # It is used past SQLAlchemy, so it must not go back to a pool with what was set on it.
             opened.detach()
+            install(driver)
             yield driver
         finally:
             opened.close()
