@@ -35,14 +35,19 @@
     │   ├── AddressError                         the front door's address can't be had
     │   └── StackFailedError                     a stack's process ended before it answered
     ├── CopyError                                exit 1: rows that can't be copied as they are
-    │   └── CopyConflictError                    the target has rows that this copy would meet
+    │   ├── CopyConflictError                    the target has rows that this copy would meet
+    │   ├── CopyFailedError                      the database objects to a row, or to what is built over them
+    │   └── CopyInterruptedError                 the connection broke on the way
     └── RefusedError                             exit 3: possible, but it would do harm
         ├── NotDisposableError                   a test on a database that isn't one for tests
         ├── ForeignSchemaError                   tables that are not ours
         ├── UnknownRevisionError                 a schema that newer code has made
         ├── NotReadyError                        two databases that don't fit for a copy or a proof
         ├── DanglingError                        rows that would refer to rows that are left behind
-        └── SchemaBusyError                      somebody holds on to what is to be upgraded
+        ├── SchemaBusyError                      somebody holds on to what is to be upgraded
+        ├── CopyRunningError                     another copy writes to the same target
+        ├── CopyUnfinishedError                  the target holds half of another copy
+        └── TargetChangedError                   somebody else wrote where a copy is unfinished
 
 A class's docstring is the template of its message, its `code` never changes. Secrets in facts are masked.
 What an error means over HTTP is left to the applications.
@@ -333,6 +338,19 @@ class CopyConflictError(CopyError):
     code = "copy-conflict"
 
 
+class CopyFailedError(CopyError):
+    """{table} of {url}: {reason}. What was copied stays; once the cause is gone, the same command goes on from there."""
+
+    code = "copy-failed"
+
+
+class CopyInterruptedError(CopyError):
+    """The connection to {url} broke: {reason}. What was committed stays; the same command goes on from there."""
+
+    code = "copy-interrupted"
+    exit_code = 3
+
+
 class RefusedError(CrossfadeError):
     """{reason}."""
 
@@ -386,3 +404,27 @@ class SchemaBusyError(RefusedError):
     """{url} ({source}) can't be upgraded now, others hold on to it: {reason}. Nothing was changed; try again."""
 
     code = "schema-busy"
+
+
+class CopyRunningError(RefusedError):
+    """Another copy into {url} is at work. Nothing was changed. Let it end, or stop it; then call this one again."""
+
+    code = "copy-running"
+
+
+class CopyUnfinishedError(RefusedError):
+    """{url} holds an unfinished copy of {tables} from {source}, begun at {began}. Nothing was changed.
+
+    Finish it with the source and the tables of then, or give up what it has copied: add --restart.
+    """
+
+    code = "copy-unfinished"
+
+
+class TargetChangedError(RefusedError):
+    """{table} of {url} has {found} rows, but the unfinished copy of {began} put {copied} there. Nothing was changed.
+
+    Somebody else wrote to it. Look at what was written; then empty {table}, which the copy fills again.
+    """
+
+    code = "target-changed"
