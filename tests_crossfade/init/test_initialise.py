@@ -47,7 +47,7 @@ def test_a_new_database_is_made_stamped_and_seeded(place):
     made = (report.action, report.before, report.after, report.environment)
     assert made == ("created", None, STEPS[-1], "development")
     assert report.applied == STEPS
-    assert rows.keys() == models.metadata.tables.keys() | {"alembic_version", "crossfade_stamp"}
+    assert rows.keys() == models.metadata.tables.keys() | {"alembic_version", "crossfade_stamp", "crossfade_seed"}
     assert {row["slug"]: row["name"] for row in rows["job_categories"]} == CATEGORIES
     assert {row["key"]: row["value"] for row in rows["crossfade_stamp"]}["environment"] == "development"
     assert place.check() == ()

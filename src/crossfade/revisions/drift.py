@@ -32,6 +32,7 @@ BOOKKEEPING = frozenset(
     {
         "alembic_version",
         "crossfade_stamp",
+        "crossfade_seed",
         "crossfade_copy",
         "crossfade_copy_table",
         "crossfade_copy_aside",

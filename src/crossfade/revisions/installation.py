@@ -26,7 +26,7 @@ from crossfade.errors import (
 )
 from crossfade.project import Project
 from crossfade.revisions import adoption as adoptions
-from crossfade.revisions import opening
+from crossfade.revisions import opening, seeds
 from crossfade.revisions.adoption import Adoption
 from crossfade.revisions.drift import BOOKKEEPING, Difference, drift
 from crossfade.revisions.steps import Revisions, contention, current, lock
@@ -187,6 +187,7 @@ def _bring_up(connection: Connection, routes: Sequence[Route], parts: _Parts) ->
     applied = revisions.upgrade(connection)
     environment = stamps.write(connection, route.environment)
     _seed(connection, parts)
+    seeds.record(connection, parts.metadata)
     return _report(routes, action="created", after=current(connection), applied=applied, environment=environment)
 
 

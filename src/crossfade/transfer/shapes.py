@@ -52,7 +52,7 @@ class Shape:
     """The columns of each unique constraint and unique index over plain columns, beside the key."""
 
     def at(self, engine: EngineName) -> str:
-        """Its name as SQL has it. SQLite knows no schemas, so a table is looked for there under its bare name."""
+        """Its name as SQL has it: see `located`."""
         return (
             quoted(self.bare)
             if engine == "sqlite" or self.schema is None
@@ -85,6 +85,11 @@ def shape_of(table: Table) -> Shape:
 def references_of(table: Table) -> tuple[Reference, ...]:
     """The foreign keys of a table of the metadata, in an order that doesn't depend on the run."""
     return tuple(_reference(one) for one in _sorted(table))
+
+
+def located(schema: str | None, bare: str, engine: EngineName) -> str:
+    """A table's name as SQL has it. SQLite knows no schemas, so it is looked for there under its bare name."""
+    return quoted(bare) if engine == "sqlite" or schema is None else f"{quoted(schema)}.{quoted(bare)}"
 
 
 def quoted(name: str) -> str:
