@@ -58,7 +58,7 @@ class End:
             return
         opened = self.engines.sync_engine(self.route).connect()
         try:
-            driver = opened.connection.driver_connection
+            driver: Any = opened.connection.driver_connection
             # It is used past SQLAlchemy, so it must not go back to a pool with what was set on it.
             opened.detach()
             install(driver)
