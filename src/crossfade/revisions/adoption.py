@@ -83,5 +83,5 @@ def _is_mendable(difference: Difference, baseline: MetaData, adoption: Adoption)
             return column.name in later and bool(column.nullable) and not column.foreign_keys
         case "missing index":
             return True
-        case "other":
+        case "extra table" | "extra index" | "other":
             return False

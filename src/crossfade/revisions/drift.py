@@ -6,13 +6,15 @@ comments, sequences, indexes over expressions. What follows from a difference is
 """
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from alembic.ddl.impl import DefaultImpl
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
+    REAL,
     Column,
     Connection,
     Dialect,
@@ -25,8 +27,9 @@ from sqlalchemy import (
     inspect,
 )
 from sqlalchemy.engine import Inspector
+from sqlalchemy.exc import SAWarning
 
-Kind = Literal["missing table", "missing column", "missing index", "other"]
+Kind = Literal["missing table", "missing column", "missing index", "extra table", "extra index", "other"]
 
 BOOKKEEPING = frozenset(
     {
@@ -42,6 +45,9 @@ BOOKKEEPING = frozenset(
     }
 )
 """Tables that are kept in every database and belong to no application."""
+
+
+_SINGLE = frozenset(f"FLOAT({digits})" for digits in range(1, 25))
 
 
 @dataclass(frozen=True)
@@ -67,30 +73,56 @@ def differences(connection: Connection, metadata: MetaData, *, ignored: Collecti
     """As `drift`, for a caller that mends what it can."""
     inspector = inspect(connection)
     skipped = BOOKKEEPING | set(ignored)
-    actual = set(inspector.get_table_names()) - skipped
-    expected = {table.name: table for table in metadata.tables.values() if table.name not in skipped}
+    wanted = {_named(table, connection.dialect): table for table in metadata.tables.values()}
+    expected = {name: table for name, table in wanted.items() if name not in skipped}
+    actual = _tables(inspector, {table.schema for table in expected.values()}) - skipped
     found = [
         Difference("missing table", name, f"the table {name} is missing") for name in sorted(expected.keys() - actual)
     ]
     found += [
-        Difference("other", name, f"the table {name} is not part of the schema")
+        Difference("extra table", name, f"the table {name} is not part of the schema")
         for name in sorted(actual - expected.keys())
     ]
     impl = MigrationContext.configure(connection).impl
-    for name in sorted(expected.keys() & actual):
-        found += _table_differences(inspector, impl, expected[name])
+    with warnings.catch_warnings():
+        # Indexes over expressions are not compared, so nobody needs to hear that they can't be read.
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
+        for name in sorted(expected.keys() & actual):
+            declared = _declared(connection, expected[name])
+            found += [replace(one, table=name) for one in _table_differences(inspector, impl, expected[name], declared)]
     return found
 
 
-def _table_differences(inspector: Inspector, impl: DefaultImpl, table: Table) -> Iterable[Difference]:
-    yield from _column_differences(inspector, impl, table)
+def _tables(inspector: Inspector, schemas: Iterable[str | None]) -> set[str]:
+    found = set(inspector.get_table_names())
+    if inspector.dialect.name != "sqlite":
+        for schema in sorted(one for one in schemas if one is not None):
+            found |= {f"{schema}.{name}" for name in inspector.get_table_names(schema)}
+    return found
+
+
+def _named(table: Table, dialect: Dialect) -> str:
+    """How a table is called in sentences: SQLite knows no schemas, so a table is there under its bare name."""
+    return table.name if dialect.name == "sqlite" else table.fullname
+
+
+def _schema(table: Table, inspector: Inspector) -> str | None:
+    return None if inspector.dialect.name == "sqlite" else table.schema
+
+
+def _table_differences(
+    inspector: Inspector, impl: DefaultImpl, table: Table, declared: Mapping[str, str]
+) -> Iterable[Difference]:
+    yield from _column_differences(inspector, impl, table, declared)
     yield from _key_differences(inspector, table)
     yield from _foreign_key_differences(inspector, table)
     yield from _index_differences(inspector, table)
 
 
-def _column_differences(inspector: Inspector, impl: DefaultImpl, table: Table) -> Iterable[Difference]:
-    actual = {column["name"]: column for column in inspector.get_columns(table.name)}
+def _column_differences(
+    inspector: Inspector, impl: DefaultImpl, table: Table, declared: Mapping[str, str]
+) -> Iterable[Difference]:
+    actual = {column["name"]: column for column in inspector.get_columns(table.name, _schema(table, inspector))}
     for column in table.columns:
         place = f"{table.name}.{column.name}"
         found = actual.get(column.name)
@@ -98,7 +130,7 @@ def _column_differences(inspector: Inspector, impl: DefaultImpl, table: Table) -
             yield Difference("missing column", table.name, f"the column {place} is missing", column.name)
             continue
         reflected: Column[Any] = Column(column.name, found["type"])
-        if _types_differ(impl, reflected, column):
+        if declared.get(column.name) != _type_text(impl.dialect, column) and _types_differ(impl, reflected, column):
             is_type, should = _type_text(impl.dialect, reflected), _type_text(impl.dialect, column)
             yield Difference("other", table.name, f"{place} is {is_type}, not {should}")
         if not column.primary_key and found["nullable"] != column.nullable:
@@ -111,9 +143,18 @@ def _column_differences(inspector: Inspector, impl: DefaultImpl, table: Table) -
         yield Difference("other", table.name, f"the column {table.name}.{name} is not part of the schema")
 
 
+def _declared(connection: Connection, table: Table) -> dict[str, str]:
+    """The types as an SQLite table declares them: the inspector makes something else of names that it doesn't know."""
+    if connection.dialect.name != "sqlite":
+        return {}
+    quoted = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    return {row[1]: row[2] for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({quoted})")}
+
+
 def _types_differ(impl: DefaultImpl, reflected: Column[Any], column: Column[Any]) -> bool:
     if impl.compare_type(reflected, column):
-        return True
+        # PostgreSQL keeps FLOAT(n) under one of two names, and n is gone.
+        return not (isinstance(reflected.type, REAL) and column.type.compile(dialect=impl.dialect) in _SINGLE)
     # Alembic takes a length that only one side states for "not specified"; for us it is another type.
     return (
         isinstance(column.type, String)
@@ -150,13 +191,16 @@ def _literal(default: str) -> str | None:
 
 
 def _key_differences(inspector: Inspector, table: Table) -> Iterable[Difference]:
-    actual = inspector.get_pk_constraint(table.name)["constrained_columns"]
+    actual = inspector.get_pk_constraint(table.name, _schema(table, inspector))["constrained_columns"]
     wanted = [column.name for column in table.primary_key.columns]
     if sorted(actual) != sorted(wanted):
         yield Difference(
             "other", table.name, f"the primary key of {table.name} is {_list(actual)}, not {_list(wanted)}"
         )
-    uniques = {tuple(sorted(unique["column_names"])) for unique in inspector.get_unique_constraints(table.name)}
+    uniques = {
+        tuple(sorted(unique["column_names"]))
+        for unique in inspector.get_unique_constraints(table.name, _schema(table, inspector))
+    }
     wanted_uniques = {
         tuple(sorted(column.name for column in constraint.columns))
         for constraint in table.constraints
@@ -177,7 +221,7 @@ def _foreign_key_differences(inspector: Inspector, table: Table) -> Iterable[Dif
             key["referred_columns"],
             key.get("options", {}).get("ondelete"),
         )
-        for key in inspector.get_foreign_keys(table.name)
+        for key in inspector.get_foreign_keys(table.name, _schema(table, inspector))
     }
     wanted = {
         _foreign_key(
@@ -207,7 +251,7 @@ def _index_differences(inspector: Inspector, table: Table) -> Iterable[Differenc
     plain = {name: index for name, index in wanted.items() if index is not None}
     actual = {
         str(index["name"]): _index([str(name) for name in index["column_names"]], unique=bool(index["unique"]))
-        for index in inspector.get_indexes(table.name)
+        for index in inspector.get_indexes(table.name, _schema(table, inspector))
         # PostgreSQL lists the index behind a unique constraint as well.
         if not index.get("duplicates_constraint") and None not in index["column_names"]
     }
@@ -220,7 +264,7 @@ def _index_differences(inspector: Inspector, table: Table) -> Iterable[Differenc
             yield Difference("other", table.name, f"{name} of {table.name} is an {actual[name]}, not an {index}")
     for name in sorted(actual.keys() - wanted.keys()):
         sentence = f"the {actual[name]} {name} of {table.name} is not part of the schema"
-        yield Difference("other", table.name, sentence)
+        yield Difference("extra index", table.name, sentence, name)
 
 
 def _index_of(index: Index) -> str | None:

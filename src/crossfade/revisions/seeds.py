@@ -7,7 +7,7 @@ database itself writes it, so that a later comparison is exact. Giving way is le
 
 import json
 
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, literal_column, select
+from sqlalchemy import Column, ColumnClause, Connection, Integer, MetaData, String, Table, Text, literal_column, select
 
 _MOST_ROWS = 10_000
 
@@ -43,6 +43,6 @@ def _rows(connection: Connection, each: Table) -> list[str]:
     dialect = connection.dialect
     quote = dialect.identifier_preparer.quote_identifier
     names = [column.name for column in each.columns if column.computed is None]
-    columns = [literal_column(literal(quote(name), dialect.name)) for name in names]
+    columns: list[ColumnClause[str]] = [literal_column(literal(quote(name), dialect.name)) for name in names]
     rows = connection.execute(select(*columns).select_from(each).limit(_MOST_ROWS + 1)).all()
     return [] if len(rows) > _MOST_ROWS else [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
