@@ -1,0 +1,118 @@
+"""Brings back what was set aside, when the rows are there: indexes and constraints first, references last.
+
+Each comes back in a transaction that notes it in the ledger, so that what was removed by a copy that was killed comes
+back with the next call. What the rows don't allow stays aside, and is told in one error at the end.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from itertools import groupby
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from crossfade.errors import CopyFailedError
+from crossfade.transfer import indexes, ledger, writers
+from crossfade.transfer.ends import End
+from crossfade.transfer.faults import is_lost, said
+from crossfade.transfer.indexes import Definition
+from crossfade.transfer.reports import Listener
+from crossfade.transfer.transactions import transaction
+
+_Refused = list[tuple[Definition, BaseException]]
+
+
+def rebuild(target: End, connection: Any, copy: str, *, jobs: int, listener: Listener) -> None:
+    """Makes everything again that the ledger has as aside, up to `jobs` at once where the engine can.
+
+    Raises CopyFailedError that names what the rows don't allow.
+    """
+    aside = ledger.aside(connection, copy)
+    references = [one for one in aside if one.kind == "foreign key"]
+    others = [one for one in aside if one.kind != "foreign key"]
+    refused: _Refused = []
+    if jobs > 1 and len(others) > 1 and target.engine == "postgresql":
+        refused += _in_parallel(target, copy, others, jobs=jobs, listener=listener)
+    else:
+        refused += _one_by_one(connection, copy, others, listener)
+    # A reference needs the unique constraint that it stands on; without it, it would only hide the real trouble.
+    if not refused:
+        refused += _one_by_one(connection, copy, references, listener)
+    if refused:
+        raise CopyFailedError(
+            table=", ".join(sorted({one.table for one, _ in refused})),
+            url=target.masked,
+            reason="; ".join(f"{one.name} can't be made again, {said(error)}" for one, error in refused),
+        )
+
+
+def _one_by_one(connection: Any, copy: str, definitions: Sequence[Definition], listener: Listener) -> _Refused:
+    refused: _Refused = []
+    for table, group in groupby(sorted(definitions, key=lambda one: one.table), key=lambda one: one.table):
+        members = list(group)
+        listener.began("indexes", table, len(members))
+        for one in members:
+            refused += _bring_back(connection, copy, one)
+            listener.advanced("indexes", table, 1)
+        listener.ended("indexes", table)
+    return refused
+
+
+def _bring_back(connection: Any, copy: str, definition: Definition) -> _Refused:
+    try:
+        with transaction(connection):
+            indexes.bring_back(connection, definition)
+            ledger.back(connection, copy, definition)
+    except connection.Error as error:
+        if is_lost(connection):
+            raise
+        return [(definition, error)]
+    return []
+
+
+def _in_parallel(
+    target: End, copy: str, definitions: Sequence[Definition], *, jobs: int, listener: Listener
+) -> _Refused:
+    """Each worker takes the next definition; a constraint shuts its table off, so those come after the indexes."""
+    waiting: SimpleQueue[Definition] = SimpleQueue()
+    for one in sorted(definitions, key=lambda one: one.kind == "constraint"):
+        waiting.put(one)
+    for table, count in _counted(definitions).items():
+        listener.began("indexes", table, count)
+    workers = min(jobs, len(definitions))
+    with ExitStack() as stack:
+        connections = [stack.enter_context(writers.builder(target)) for _ in range(workers)]
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                running = [pool.submit(_work_off, one, copy, waiting, listener) for one in connections]
+                refused = [found for worker in running for found in worker.result()]
+            except BaseException:
+                # The pool waits for its threads, and those for the server.
+                with suppress(Empty):
+                    while True:
+                        waiting.get_nowait()
+                for one in connections:
+                    with suppress(one.Error):
+                        one.cancel_safe(timeout=5)
+                raise
+    for table in _counted(definitions):
+        listener.ended("indexes", table)
+    return refused
+
+
+def _work_off(connection: Any, copy: str, waiting: "SimpleQueue[Definition]", listener: Listener) -> _Refused:
+    refused: _Refused = []
+    while True:
+        try:
+            one = waiting.get_nowait()
+        except Empty:
+            return refused
+        refused += _bring_back(connection, copy, one)
+        listener.advanced("indexes", one.table, 1)
+
+
+def _counted(definitions: Sequence[Definition]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in definitions:
+        counts[one.table] = counts.get(one.table, 0) + 1
+    return counts
