@@ -1,5 +1,6 @@
-"""Which SQL statements a piece of code sends, whichever engine it uses: how many, and what they read in full."""
+"""Which SQL statements a piece of code sends, whichever engine it uses: how many, and what they read."""
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 _BOOKKEEPING = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SAVEPOINT", "RELEASE")
-_SCAN = "SCAN "
+_STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: USING (?P<by>.*))?")
+_KNOWING = re.compile(r"COVERING INDEX|\(id=\?\)$")
 
 
 @dataclass(frozen=True)
@@ -35,30 +37,62 @@ def counted() -> Generator[list[Sent]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def read_in_full(connection: Connection, sent: Sent) -> set[str]:
-    """The tables whose rows the database would read all, to answer a statement: it is asked for its plan.
+def scanned(connection: Connection, sent: Sent) -> set[str]:
+    """The tables that the database would read from end to end, to answer a statement: it is asked for its plan.
 
-    An index that alone knows the answer may be read to its end: it is a fraction of the table, and a count of
-    everything can't be had for less. An index that is walked in its order until a page is full may be, too.
+    An index that alone knows the answer may be read to its end: it is a fraction of the table, and nothing less can
+    count everything.
     """
     if connection.dialect.name == "sqlite":
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent.statement}", sent.parameters)
-        return {table for row in plan for table in _scanned_by_sqlite(row.detail, sent.statement)}
-    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent.statement}", sent.parameters)
-    return set(_scanned_by_postgresql(plan.scalar_one()[0]["Plan"]))
+        steps = _steps(connection, sent)
+        return {step["table"] for step in steps if step["how"] == "SCAN" and "COVERING" not in (step["by"] or "")}
+    return {node["Relation Name"] for node in _nodes(connection, sent, "EXPLAIN (FORMAT JSON)") if _is_scan(node)}
 
 
-def _scanned_by_sqlite(step: str, statement: str) -> Iterator[str]:
-    """The table of a step such as `SCAN jobs` or `SCAN jobs USING COVERING INDEX ...`."""
-    if not step.startswith(_SCAN) or "USING COVERING INDEX" in step:
-        return
-    if "USING INDEX" in step and "LIMIT" in statement:
-        return
-    yield step.removeprefix(_SCAN).split()[0]
+def leafed_through(connection: Connection, sent: Sent, *, most: int) -> set[str]:
+    """The tables out of which a query takes more rows than `most`, whether it shows them or not.
+
+    PostgreSQL carries it out and counts. SQLite does not count: there, rows may be taken by their ids alone, which an
+    index has found.
+    """
+    if not sent.statement.lstrip().upper().startswith("SELECT"):
+        return set()
+    if connection.dialect.name == "sqlite":
+        return {step["table"] for step in _steps(connection, sent) if not _KNOWING.search(step["by"] or "")}
+    nodes = _nodes(connection, sent, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)")
+    return {node["Relation Name"] for node in nodes if _is_scan(node) or _rows_taken(node) > most}
 
 
-def _scanned_by_postgresql(node: dict[str, Any]) -> Iterator[str]:
-    if "Seq Scan" in node["Node Type"]:
-        yield node["Relation Name"]
-    for below in node.get("Plans", ()):
-        yield from _scanned_by_postgresql(below)
+def _steps(connection: Connection, sent: Sent) -> list[re.Match[str]]:
+    """The steps of SQLite's plan that read a table, such as `SEARCH jobs USING INDEX ix_jobs_name (name=?)`."""
+    plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent.statement}", _first(sent.parameters))
+    return [found for row in plan if (found := _STEP.fullmatch(row.detail))]
+
+
+def _nodes(connection: Connection, sent: Sent, command: str) -> Iterator[dict[str, Any]]:
+    """The nodes of PostgreSQL's plan that read a table."""
+    plan = connection.exec_driver_sql(f"{command} {sent.statement}", _first(sent.parameters)).scalar_one()
+    waiting = [plan[0]["Plan"]]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", ())
+        if "Relation Name" in node and node["Node Type"] != "ModifyTable":
+            yield node
+
+
+def _is_scan(node: dict[str, Any]) -> bool:
+    return bool(node["Node Type"] == "Seq Scan")
+
+
+def _rows_taken(node: dict[str, Any]) -> float:
+    """Out of the table itself, in all rounds and by all workers; not what an index alone has answered."""
+    if node["Node Type"] == "Index Only Scan":
+        return float(node["Heap Fetches"])
+    refused = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return float((node["Actual Rows"] + refused) * node["Actual Loops"])
+
+
+def _first(parameters: Any) -> Any:
+    """The parameters of a statement; of one that is sent for many rows, those of the first."""
+    is_many = isinstance(parameters, list) and parameters and isinstance(parameters[0], dict | tuple)
+    return parameters[0] if is_many else parameters

