@@ -30,8 +30,10 @@ class Plan:
     """The package of the revisions that both databases must be at; None if nobody keeps any."""
     ignored: frozenset[str] = frozenset()
     """Tables beside the metadata that are known, and never read."""
+    chosen: bool = False
+    """Whether somebody said which tables, instead of all."""
     excluded: frozenset[str] = frozenset()
-    """Tables beside the metadata that somebody named to be left out."""
+    """What somebody named to be left out, tables beside the metadata among them."""
     parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By table of the metadata: the tables that it needs, directly or through others, itself not among them."""
 
@@ -99,7 +101,8 @@ def make(
         metadata=metadata,
         revisions=revisions,
         ignored=frozenset(ignored),
-        excluded=frozenset(without - known.keys()),
+        chosen=tables is not None,
+        excluded=frozenset(without),
         parents={name: tuple(sorted(parents[name])) for name in known},
     )
 
