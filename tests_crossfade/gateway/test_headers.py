@@ -16,6 +16,9 @@ def test_the_stack_learns_the_client_from_the_front_door_alone():
         (b"x-forwarded-host", b"evil.example"),
         (b"forwarded", b"for=10.0.0.3"),
         (b"x-real-ip", b"10.0.0.4"),
+        (b"x-forwarded-protocol", b"ssl"),
+        (b"script_name", b"/elsewhere"),
+        (b"PATH_INFO", b"/elsewhere"),
     )
 
     assert sorted(sent) == [

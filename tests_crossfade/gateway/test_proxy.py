@@ -91,6 +91,76 @@ async def test_a_header_that_is_not_utf_8_is_refused_rather_than_changed(house):
     assert house.flask.scopes == []
 
 
+@pytest.mark.parametrize("character", ["\x01", "\x1f", "\x7f"])
+async def test_a_header_with_a_control_character_is_refused(house, character):
+    status, _, body = await house.get("/api/x", headers=f"X-Name: a{character}b\r\n")
+
+    assert status == 400
+    assert json.loads(body)["message"] == "A header of the request holds a control character."
+    assert house.flask.scopes == []
+
+
+@pytest.mark.parametrize("parts", [(66_000, 1), (1, 66_000), (33_000, 33_000)])
+async def test_a_head_that_is_too_large_is_refused_before_any_stack_sees_it(house, parts):
+    of_address, of_header = parts
+    head = f"GET /api/x?q={'y' * of_address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {'z' * of_header}"
+
+    answer, _, body = (await house.send(f"{head}\r\n\r\n".encode())).partition(b"\r\n\r\n")
+
+    assert answer.split()[1] in {b"431", b"400"}  # as it arrives, whole or in parts
+    assert json.loads(body).keys() == {"error", "message"}
+    assert house.flask.scopes == []
+
+
+@pytest.mark.parametrize(
+    "request_line_and_headers",
+    [
+        "nonsense",
+        "GET /api/x HTTP/1.1",
+        "GET /api/x HTTP/1.1\r\nHost: a\r\nHost: b",
+        "GET /api/x HTTP/1.1\r\nHost: x\r\nX-Name : a",
+        "POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: -1",
+    ],
+)
+async def test_what_is_no_http_is_refused_in_the_form_of_every_error(house, request_line_and_headers):
+    head, _, body = (await house.send(f"{request_line_and_headers}\r\n\r\n".encode())).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"content-type: application/json" in head.lower()
+    assert json.loads(body).keys() == {"error", "message"}
+    assert house.flask.scopes == []
+
+
+async def test_a_body_that_turns_out_to_be_no_http_after_its_answer_began_breaks_off(house):
+    async def answer(_scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    house.flask.answer = answer
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(b"POST /api/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+    head = await reader.readuntil(b"half")
+    writer.write(b"no chunk\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200")
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("length", [b"1", b"2", b"500"])
+async def test_of_a_length_and_chunks_the_chunks_are_believed(house, length):
+    await house.send(
+        b"POST /api/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + length + b"\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+
+    assert house.flask.bodies == [b"{}"]
+    assert house.flask.header(b"content-length") == []
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
 async def test_a_body_of_known_length_arrives_whole(house, method):
     await house.send(

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -133,6 +134,35 @@ def test_up_serves_the_application_and_its_jobs_fire(run, http, place):
     shop.signal(signal.SIGINT)
     assert shop.ended() == 0
     assert http.inhabitants(place) == set()
+
+
+MANY = "".join(f"\r\nX-{number}: 1" for number in range(150))
+UNUSUAL = [
+    f"GET {{}}/jobs?search={'x' * 9_000} HTTP/1.1",
+    f"GET {{}}/jobs HTTP/1.1\r\nAuthorization: Bearer {'x' * 9_000}",
+    f"GET {{}}/jobs HTTP/1.1{MANY}",
+    "X {}/jobs HTTP/1.1",
+    "GET {}/jobs HTTP/1.1\r\nSCRIPT_NAME: {}",
+    "GET {}/jobs HTTP/1.1\r\nX-Forwarded-Protocol: ssl",
+]
+
+
+def test_the_server_of_one_stack_refuses_nothing_that_the_others_takes(run, place):
+    shop = run(sys.executable, "-m", "crossfade", "up", cwd=place, PORT="0", TESTING="true").serving()
+
+    for question in UNUSUAL:
+        flask, fastapi = (spoken(shop.address, question.replace("{}", prefix)) for prefix in ("/api", "/api/v2"))
+        assert flask == fastapi
+        assert flask[0] in {401, 405}
+
+
+def spoken(address, question):
+    """The status and the JSON of the answer to a request, written out but for its last lines."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"{question}\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
 
 
 def test_up_under_testing_serves_disposable_databases_and_fires_nothing(run, http, place):

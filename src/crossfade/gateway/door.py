@@ -9,11 +9,13 @@ import os
 import socket
 from collections.abc import Generator
 
+import h11
 import uvicorn
 from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from crossfade.errors import AddressError
-from crossfade.gateway.proxy import Proxy
+from crossfade.gateway.proxy import Proxy, in_words
 
 DRAIN_SECONDS = 10
 """How long requests that are under way may take to end when the door closes."""
@@ -52,6 +54,20 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Protocol(H11Protocol):
+    """HTTP/1.1, which refuses in the form of every other error what is none."""
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            body = in_words("Bad request", msg)
+            head = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+            answer = (h11.Response(status_code=400, headers=head, reason="Bad Request"), h11.Data(body))
+            for event in (*answer, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
 class Door(uvicorn.Server):
     """Serves an open proxy on a listening socket until it is told to close; leaves signals to its owner."""
 
@@ -61,7 +77,7 @@ class Door(uvicorn.Server):
             uvicorn.Config(
                 proxy,
                 lifespan="off",
-                http="h11",
+                http=_Protocol,
                 ws="none",
                 log_config=None,
                 access_log=False,

@@ -17,6 +17,7 @@ from pathlib import Path
 from crossfade import redaction
 from crossfade.errors import StackFailedError
 from crossfade.gateway.backend import GRACE_SECONDS, LIFELINE
+from crossfade.gateway.headers import LARGEST_HEAD
 from crossfade.routes import Stack
 
 Say = Callable[[str], None]
@@ -42,10 +43,14 @@ def command(stack: Stack, socket: Path) -> list[str]:
     if stack == "flask":
         server = ["gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "8"]
         server += ["--bind", f"unix:{socket}", "--keep-alive", _KEEP_ALIVE, "--graceful-timeout", grace]
+        # The front door says what is too large or no HTTP, in the words of both stacks; gunicorn's own are HTML.
+        server += ["--limit-request-line", "0", "--limit-request-fields", "32768"]
+        server += ["--limit-request-field_size", str(2 * LARGEST_HEAD), "--permit-unconventional-http-method"]
         server += ["--no-control-socket", "--log-level", "warning", "crossfade.gateway.backend:flask()"]
     else:
         server = ["uvicorn", "--factory", "--uds", str(socket), "--timeout-keep-alive", _KEEP_ALIVE]
         server += ["--timeout-graceful-shutdown", grace, "--no-access-log", "--log-level", "warning"]
+        server += ["--h11-max-incomplete-event-size", str(2 * LARGEST_HEAD)]
         # The socket is in a folder that only this user can enter: whoever speaks there is the front door.
         server += ["--forwarded-allow-ips", "*", "crossfade.gateway.backend:fastapi"]
     return [sys.executable, "-m", *server]

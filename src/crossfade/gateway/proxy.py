@@ -85,6 +85,8 @@ class Proxy:
         stack = self._front.stack_for(scope["path"])
         if (headers.value(scope["headers"], b"upgrade") or b"").lower() == b"websocket":
             await exchange.refuse(501, "Not supported", "This server doesn't carry WebSocket connections.")
+        elif headers.size(scope) > headers.LARGEST_HEAD:
+            await exchange.refuse(431, "Request too large", "The address and the headers of the request are too long.")
         elif stack is None:
             await exchange.refuse(404, "Not found", "Nothing answers this path.")
         else:
@@ -100,6 +102,11 @@ class Proxy:
             stack or "-",
             spent,
         )
+
+
+def in_words(error: str, message: str) -> bytes:
+    """The body of an error that is the front door's own."""
+    return json.dumps({"error": error, "message": message}).encode()
 
 
 class _ClientLeftError(Exception):
@@ -121,7 +128,7 @@ class _Exchange:
 
     async def refuse(self, status: int, error: str, message: str) -> None:
         """Answers in the gateway's own name."""
-        body = json.dumps({"error": error, "message": message}).encode()
+        body = in_words(error, message)
         head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self._start(status, head)
         if self._scope["method"] != "HEAD":
@@ -142,19 +149,13 @@ class _Exchange:
             answering.result()
 
     async def _answer(self, session: aiohttp.ClientSession, stack: Stack, patience: float) -> None:
-        try:
-            fields = [
-                (name.decode("ascii"), text.decode("utf-8"))
-                for name, text in headers.onwards(
-                    self._scope["headers"],
-                    client=self._scope["client"][0] if self._scope.get("client") else None,
-                    scheme=self._scope["scheme"],
-                )
-            ]
-        except UnicodeDecodeError:
-            # The client library writes text as UTF-8 only: better refused than changed on the way.
-            await self.refuse(400, "Bad request", "A header of the request is not UTF-8.")
+        client = self._scope["client"][0] if self._scope.get("client") else None
+        sent = headers.onwards(self._scope["headers"], client=client, scheme=self._scope["scheme"])
+        problem = headers.problem(sent)
+        if problem is not None:
+            await self.refuse(400, "Bad request", problem)
             return
+        fields = [(name.decode("ascii"), text.decode("utf-8")) for name, text in sent]
         try:
             response = await self._head_of_answer(session, fields, patience)
         except TimeoutError:
