@@ -12,11 +12,13 @@ SHELL := /bin/sh
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(if $(shell $(name) -c "$(RECENT)" 2>/dev/null && echo yes),$(name))) python3)
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 WORKERS ?= 2
+ROWS ?= 1000000
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 FOR_RUNNING := $(VENV)/.installed-run
 FOR_WORKING := $(VENV)/.installed-dev
+FOR_MEASURING := $(VENV)/.installed-bench
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 PINNED = $(PIP) install --require-hashes --requirement
 COMPILE := $(RUN) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -24,13 +26,13 @@ COMPILE := $(RUN) uv pip compile --quiet --universal --python-version 3.11 --gen
 
 # An environment that lost its interpreter, or that was moved here from elsewhere, is made anew.
 ifneq ($(shell grep -qsF "$(CURDIR)/$(VENV)/" $(VENV)/bin/pip && $(VENV)/bin/python -c "" 2>/dev/null && echo whole),whole)
-$(shell rm -f $(FOR_RUNNING) $(FOR_WORKING))
+$(shell rm -f $(FOR_RUNNING) $(FOR_WORKING) $(FOR_MEASURING))
 .PHONY: $(VENV)/bin/python
 endif
 
 .PHONY: help
 help: ## list this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 .PHONY: up
 up: $(FOR_RUNNING) ## serve both stacks on http://127.0.0.1:8000 (PORT=… for another port); Ctrl-C stops them
@@ -59,12 +61,17 @@ docs: $(FOR_WORKING) ## write the pages of docs/ that are generated from the cod
 
 .PHONY: bench
 bench: $(FOR_WORKING) ## measure
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python "$$file"; done
+	@set -e; for name in front_door isolation stacks; do echo "== $$name"; $(VENV)/bin/python "benchmarks/$$name.py"; done
+
+.PHONY: bench-copy
+bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all directions, beside other tools: minutes
+	@$(VENV)/bin/python benchmarks/copying.py --rows $(ROWS)
 
 .PHONY: lock
 lock: $(FOR_WORKING) ## choose the newest versions that pyproject.toml allows, and pin them
 	$(COMPILE) --extra cronjobs --group build --output-file requirements/run.txt
 	$(COMPILE) --all-extras --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 
 $(FOR_RUNNING): requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing requirements/run.txt into $(VENV)/"
@@ -82,3 +89,8 @@ $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c "$(RECENT)" || { echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1): Python 3.11 or newer is needed, name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) can't make a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+
+$(FOR_MEASURING): requirements/bench.txt $(FOR_WORKING)
+	@echo "installing requirements/bench.txt into $(VENV)/"
+	@$(PINNED) requirements/bench.txt
+	@touch $@

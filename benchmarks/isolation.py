@@ -79,7 +79,7 @@ def _emptying(place: World) -> Way:
     if engine.dialect.name == "postgresql":
         statements = [f"TRUNCATE {', '.join(tables)}"]
     else:
-        statements = [f"DELETE FROM {table}" for table in reversed(tables)]  # noqa: S608  the models' own names
+        statements = [f"DELETE FROM {table}" for table in reversed(tables)]
 
     def empty_and_seed() -> None:
         with engine.begin() as connection:
