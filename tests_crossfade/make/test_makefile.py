@@ -189,11 +189,11 @@ def test_locking_pins_by_hash_and_names_no_index(make):
     _, asked = make("lock")
 
     compiled = [line for line in asked if "uv pip compile" in line]
-    assert len(compiled) == 2
+    assert len(compiled) == 3
     assert all("--generate-hashes" in line and "--no-emit-index-url" in line for line in compiled)
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "bench.txt"])
 def test_every_requirement_is_pinned_by_its_hash_and_comes_from_anywhere(name):
     text = (REPOSITORY / "requirements" / name).read_text()
     requirements = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
