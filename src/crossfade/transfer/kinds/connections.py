@@ -4,8 +4,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import psycopg
-
 from crossfade.transfer.kinds import documents, moments, numbers, octets
 
 _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
@@ -21,9 +19,11 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     "crossfade_interval": (1, moments.interval_text),
     "crossfade_epoch": (1, moments.epoch),
     "crossfade_json": (1, documents.json_text),
+    "crossfade_jsonb": (1, documents.jsonb_text),
     "crossfade_utf8": (1, documents.utf8),
     "crossfade_uuid": (1, octets.uuid_text),
     "crossfade_bytes": (1, octets.from_hex),
+    "crossfade_hyphens": (1, octets.hyphenated),
 }
 
 _SETTINGS: Final[Mapping[str, str]] = {
@@ -36,8 +36,8 @@ _SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-def install(connection: sqlite3.Connection | psycopg.Connection[Any]) -> None:
-    """Make the SQL of the kinds work on a connection with nothing begun."""
+def install(connection: Any) -> None:
+    """Makes the SQL of the kinds work on a driver's own connection, of sqlite3 or psycopg, with nothing begun."""
     if isinstance(connection, sqlite3.Connection):
         for name, (count, function) in _FUNCTIONS.items():
             connection.create_function(name, count, function, deterministic=True)

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _CONTROL: Final = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | _ESCAPES
@@ -35,9 +35,7 @@ class Text(Kind):
         return given if engine == "sqlite" else f"CAST({given} AS TEXT)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         faults = [*_foreign_to_text(column)]
         if self.length is not None:
             long = f"typeof({column}) = 'text' AND length({column}) > {self.length}"
@@ -47,33 +45,40 @@ class Text(Kind):
             faults.append(Fault(blanks, "ends with blanks, which a column of fixed length drops"))
         return faults
 
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        # Joining tells of values that aren't text, and the driver has told of those that aren't UTF-8.
+        joined = "".join(values)
+        fits = self.length is None or len(max(values, key=len)) <= self.length
+        return fits and "\0" not in joined and not (self.padded and " " in joined)
+
 
 @dataclass(frozen=True)
 class Enumerated(Kind):
-    """One of some names. `type_`: PostgreSQL's own type, which takes no other; without it the column is text."""
+    """One of some names, which are all that PostgreSQL's `type_` takes. Where it has no such type, they are text."""
 
     names: tuple[str, ...]
-    type_: str | None
-    length: int | None
+    type_: str
     name: ClassVar[str] = "enum"
     free: ClassVar[bool] = True
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
-        return f"{column}::text" if engine == "postgresql" and self.type_ else column
+        return column if engine == "sqlite" else f"{column}::text"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
-        return given if engine == "sqlite" else f"CAST({given} AS {self.type_ or 'TEXT'})"
+        return given if engine == "sqlite" else f"CAST({given} AS {self.type_})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
-        if self.type_ is None:
-            return Text(self.length).faults(column, source=source, target=target)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         names = ", ".join("'" + one.replace("'", "''") + "'" for one in self.names)
-        return (Fault(f"ifnull({column} NOT IN ({names}), 0)", "isn't one of the names that the column may hold"),)
+        wrong = f"typeof({column}) NOT IN ('text', 'null') OR ifnull({column} NOT IN ({names}), 0)"
+        return (Fault(wrong, "isn't one of the names that the target's type has"),)
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return set(values) <= set(self.names)
 
 
 @dataclass(frozen=True)
@@ -88,43 +93,47 @@ class Json(Kind):
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "postgresql":
             return f"{column}::text"
-        return f"crossfade_json({self._whole(column)})" if self.parsed else column
+        return self._read(column) if self.parsed else column
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
         return given if engine == "sqlite" else f"CAST({given} AS {'JSONB' if self.parsed else 'JSON'})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
-        reason = "isn't JSON that PostgreSQL takes"
-        return (
-            *_foreign_to_text(column),
-            Fault(is_bad(f"crossfade_json({self._whole(column)})"), reason),
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return *_foreign_to_text(column), Fault(
+            is_bad(self._read(column)), "isn't JSON as PostgreSQL takes it unchanged"
         )
 
-    def _whole(self, column: str) -> str:
-        return f"CAST({column} AS BLOB)"
+    def _read(self, column: str) -> str:
+        return through("crossfade_jsonb({})" if self.parsed else "crossfade_json({})", column, "text")
 
 
-def json_text(value: bytes | None) -> str | None:
+def jsonb_text(stored: bytes) -> str:
     """A document as jsonb writes it. Bad: what jsonb refuses, or would change."""
-    if value is None:
-        return None
     try:
-        read = json.loads(
-            value.decode(), object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_refused
+        parsed = json.loads(
+            read(stored), object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_refused
         )
-        return _written(read)
+        return _written(parsed)
+    except (ValueError, ArithmeticError, RecursionError):
+        return bad(stored)
+
+
+def json_text(stored: bytes) -> str:
+    """A document as it is. Bad: what isn't JSON by the standard, which Python takes and PostgreSQL doesn't."""
+    try:
+        text = read(stored)
+        json.loads(text, parse_constant=_refused, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
-        return bad(value)
+        return bad(stored)
+    return text
 
 
-def utf8(value: bytes | None) -> bool:
+def utf8(stored: bytes) -> bool:
     """Whether bytes are UTF-8."""
     try:
-        (value or b"").decode()
+        stored.decode()
     except UnicodeDecodeError:
         return False
     return True

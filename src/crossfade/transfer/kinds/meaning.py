@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 EngineName = Literal["sqlite", "postgresql"]
 
@@ -29,7 +29,8 @@ class Kind(ABC):
     name: ClassVar[str]
     """How messages call it: `integer`, `instant`, `json` ..."""
     free: ClassVar[bool] = False
-    """Whether its text may hold any character; otherwise it has no quote, tab, newline, backslash or comma."""
+    r"""Whether its text may hold any character; otherwise it has no quote, no comma, no white space but blanks, and a
+    backslash only at the beginning, where it is `binary`."""
 
     @abstractmethod
     def text(self, column: str, engine: EngineName) -> str:
@@ -47,19 +48,61 @@ class Kind(ABC):
     def stored(self, given: str, engine: EngineName) -> str:
         """SQL: the value to be stored for a canonical text (an expression or a placeholder)."""
 
-    @abstractmethod
     def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
         """What values of a column of the source can't be carried to the target; nothing between equal engines."""
+        if source == target:
+            return ()
+        return self.unfit_for_postgresql(column) if target == "postgresql" else self.unfit_for_sqlite(column)
+
+    @abstractmethod
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        """What values of a column of SQLite PostgreSQL can't hold, or would change."""
+
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
+        """What values of a column of PostgreSQL SQLite can't hold, or would change."""
+        return ()
+
+    def seen(self, column: str) -> str:
+        """SQL on SQLite: what `plain` looks at, as cheap as can be."""
+        return column
+
+    def plain(self, values: Sequence[Any]) -> bool:
+        """Whether surely none of these is a fault on the way from SQLite to PostgreSQL; not, if it takes a closer look.
+
+        Values of `seen` as Python reads them, none of them None. TypeError and UnicodeError mean no.
+        """
+        return False
 
     def carries(self, source: EngineName, target: EngineName) -> bool:
         """Whether values of this kind can go this way at all."""
         return True
 
 
-def bad(value: object) -> str:
+def bad(stored: bytes | float) -> str:
     """What stands for a stored value without canonical text: no canonical text begins like it."""
-    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-    return f"{_BAD}{type(value).__name__}:{raw.hex()}"
+    raw = stored if isinstance(stored, bytes) else repr(stored).encode()
+    return f"{_BAD}{raw.hex()}"
+
+
+def through(function: str, column: str, *stored: str) -> str:
+    """SQLite: what one of our functions makes of the values of a column stored as (`text`, `integer`, `real`).
+
+    NULL stays NULL, a value that is stored otherwise gets a stand-in. Text is handed over as bytes: the driver would
+    fail to read what isn't UTF-8.
+    """
+    whens = "".join(
+        f" WHEN '{one}' THEN " + function.format(f"CAST({column} AS BLOB)" if one == "text" else column)
+        for one in stored
+    )
+    return f"CASE typeof({column}){whens} WHEN 'null' THEN NULL ELSE '{_BAD}' || typeof({column}) || ':' || hex({column}) END"
+
+
+def read(stored: bytes) -> str:
+    """The text of bytes that SQLite has as text. Raises ValueError for what no text of PostgreSQL can be."""
+    text = stored.decode()
+    if "\0" in text:
+        raise ValueError(text)
+    return text
 
 
 def is_bad(text: str) -> str:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad
+from crossfade.transfer.kinds import almanac
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
 
 Read = TypeVar("Read")
 
@@ -43,16 +44,20 @@ class Instant(Kind):
         return f"(CAST({given} AS TIMESTAMP) AT TIME ZONE 'UTC')" if self.aware else f"CAST({given} AS TIMESTAMP)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "sqlite":
-            wanted = "" if self.aware else " without offset"
-            return (Fault(is_bad(self._read(column)), f"isn't an instant{wanted} in microseconds"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        wanted = "" if self.aware else " without offset"
+        return (Fault(is_bad(self._read(column)), f"isn't an instant{wanted} in microseconds"),)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         return _out_of_calendar(column, "timestamptz" if self.aware else "timestamp")
 
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return almanac.instants("".join(values).encode("ascii"), len(values))
+
     def _read(self, column: str) -> str:
-        return f"crossfade_instant({column}, {int(self.aware)})"
+        return through(f"crossfade_instant({{}}, {int(self.aware)})", column, "text")
 
 
 @dataclass(frozen=True)
@@ -63,19 +68,25 @@ class Date(Kind):
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
-        return f"crossfade_date({column})" if engine == "sqlite" else f"to_char({column}, 'YYYY-MM-DD')"
+        return (
+            through("crossfade_date({})", column, "text") if engine == "sqlite" else f"to_char({column}, 'YYYY-MM-DD')"
+        )
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
         return given if engine == "sqlite" else f"CAST({given} AS DATE)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "sqlite":
-            return (Fault(is_bad(f"crossfade_date({column})"), "isn't a date"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return (Fault(is_bad(self.text(column, "sqlite")), "isn't a date"),)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         return _out_of_calendar(column, "date")
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return almanac.days("".join(values).encode("ascii"), len(values))
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Time(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
-            return f"crossfade_time({column})"
+            return through("crossfade_time({})", column, "text")
         return f"to_char({column}::time, 'HH24:MI:SS.US')"
 
     @override
@@ -98,11 +109,11 @@ class Time(Kind):
         return f"CAST({given} || '+00' AS TIMETZ)" if self.aware else f"CAST({given} AS TIME)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "sqlite":
-            return (Fault(is_bad(f"crossfade_time({column})"), "isn't a time of day without offset in microseconds"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return (Fault(is_bad(self.text(column, "sqlite")), "isn't a time of day without offset in microseconds"),)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         late = Fault(f"coalesce({column}::time = '24:00', false)", "is 24:00, which Python's times don't know")
         shifted = Fault(f"coalesce(extract(timezone FROM {column}) <> 0, false)", "has an offset, which SQLite drops")
         return (late, shifted) if self.aware else (late,)
@@ -117,7 +128,7 @@ class Interval(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
-            return f"crossfade_interval({column})"
+            return through("crossfade_interval({})", column, "text")
         seconds = f"extract(epoch FROM {column})"
         days = f"floor({seconds} / 86400)"
         return f"({days}::bigint || ' days ' || round({seconds} - {days} * 86400, 6) || ' seconds')"
@@ -127,11 +138,11 @@ class Interval(Kind):
         return f"crossfade_epoch({given})" if engine == "sqlite" else f"CAST({given} AS INTERVAL)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "sqlite":
-            return (Fault(is_bad(f"crossfade_interval({column})"), "isn't an interval, as SQLAlchemy stores it"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return (Fault(is_bad(self.text(column, "sqlite")), "isn't an interval, as SQLAlchemy stores it"),)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         months = f"coalesce(extract(month FROM {column}) <> 0 OR extract(year FROM {column}) <> 0, false)"
         seconds = f"extract(epoch FROM {column})"
         return (
@@ -143,45 +154,37 @@ class Interval(Kind):
         )
 
 
-def instant_text(value: object, aware: int) -> str | None:
+def instant_text(stored: bytes, aware: int) -> str:
     """An instant as it was stored on SQLite, in canonical text."""
-    if value is None:
-        return None
-    read = _read(value, datetime.fromisoformat)
-    if read is None or (read.tzinfo is not None and not aware):
-        return bad(value)
-    if read.tzinfo is not None:
+    said = _said(stored, datetime.fromisoformat)
+    if said is None or (said.tzinfo is not None and not aware):
+        return bad(stored)
+    if said.tzinfo is not None:
         try:
-            read = read.astimezone(UTC).replace(tzinfo=None)
+            said = said.astimezone(UTC).replace(tzinfo=None)
         except OverflowError:
-            return bad(value)
-    return read.isoformat(" ", "microseconds")
+            return bad(stored)
+    return said.isoformat(" ", "microseconds")
 
 
-def date_text(value: object) -> str | None:
+def date_text(stored: bytes) -> str:
     """A day as it was stored on SQLite, in canonical text."""
-    if value is None:
-        return None
-    read = _read(value, date.fromisoformat)
-    return bad(value) if read is None else read.isoformat()
+    said = _said(stored, date.fromisoformat)
+    return bad(stored) if said is None else said.isoformat()
 
 
-def time_text(value: object) -> str | None:
+def time_text(stored: bytes) -> str:
     """A time of day as it was stored on SQLite, in canonical text."""
-    if value is None:
-        return None
-    read = _read(value, time.fromisoformat)
-    return bad(value) if read is None or read.tzinfo is not None else read.isoformat("microseconds")
+    said = _said(stored, time.fromisoformat)
+    return bad(stored) if said is None or said.tzinfo is not None else said.isoformat("microseconds")
 
 
-def interval_text(value: object) -> str | None:
+def interval_text(stored: bytes) -> str:
     """An interval as SQLAlchemy stores it on SQLite, in canonical text."""
-    if value is None:
-        return None
-    read = _read(value, datetime.fromisoformat)
-    if read is None or read.tzinfo is not None:
-        return bad(value)
-    span = read - _EPOCH
+    said = _said(stored, datetime.fromisoformat)
+    if said is None or said.tzinfo is not None:
+        return bad(stored)
+    span = said - _EPOCH
     return f"{span.days} days {span.seconds}.{span.microseconds:06d} seconds"
 
 
@@ -195,12 +198,11 @@ def epoch(text: str | None) -> str | None:
     return (_EPOCH + span).isoformat(" ", "microseconds")
 
 
-def _read(value: object, reader: Callable[[str], Read]) -> Read | None:
-    # Python drops the digits after the sixth: that would be a change.
-    if not isinstance(value, str) or _FINER.search(value):
-        return None
+def _said(stored: bytes, reader: Callable[[str], Read]) -> Read | None:
     try:
-        return reader(value)
+        text = read(stored)
+        # Python drops the digits after the sixth: that would be a change.
+        return None if _FINER.search(text) else reader(text)
     except ValueError:
         return None
 

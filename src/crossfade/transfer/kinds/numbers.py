@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal as Exact
 from decimal import InvalidOperation
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
 
 _EXACT_INTEGER: Final = 2**53
-_WIDEST: Final = 2**63
+_BITS: Final = 64
+_WIDEST: Final = 2 ** (_BITS - 1)
+_NUMERIC: Final = ("text", "integer", "real")
+_DIGITS: Final = 16_000
+"""PostgreSQL's decimals have no more digits after the point."""
+_ALL_WHOLE: Final = 2.0**49
+"""From here on, and not below 1e-5 or so, Python's and PostgreSQL's digits of a float may differ."""
 _FIXED_DIGITS: Final = 15
 """PostgreSQL writes floats from 1e15 on with an exponent, Python from 1e16 on."""
 
@@ -34,15 +40,18 @@ class Integer(Kind):
         return f"CAST({given} AS {'INTEGER' if engine == 'sqlite' else 'BIGINT'})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         top = 2 ** (self.bits - 1) - 1
         wide = f"typeof({column}) = 'integer' AND NOT {column} BETWEEN {-top} - 1 AND {top}"
         return (
             Fault(f"typeof({column}) NOT IN ('integer', 'null')", "isn't an integer, in a column of integers"),
-            *((Fault(wide, f"has no room in the target's column of {self.bits} bits"),) if self.bits < 64 else ()),
+            *((Fault(wide, f"has no room in the target's column of {self.bits} bits"),) if self.bits < _BITS else ()),
         )
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        top = 2 ** (self.bits - 1)
+        return set(map(type, values)) == {int} and -top <= min(values) and max(values) < top
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,14 @@ class Boolean(Kind):
         return f"CAST({given} AS {'INTEGER' if engine == 'sqlite' else 'BOOLEAN'})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         # SQLAlchemy reads any other value as true, the text 'false' too: nobody can tell what was meant.
-        return (Fault(f"ifnull({column} NOT IN (0, 1), 0)", "is neither 1 nor 0, in a column of booleans"),)
+        wrong = f"typeof({column}) NOT IN ('integer', 'null') OR ifnull({column} NOT IN (0, 1), 0)"
+        return (Fault(wrong, "is neither 1 nor 0, in a column of booleans"),)
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return set(map(type, values)) == {int} and set(values) <= {0, 1}
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,9 @@ class Float(Kind):
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
-        return f"crossfade_float({column})" if engine == "sqlite" else f"{column}::float8::text"
+        if engine == "sqlite":
+            return through("crossfade_float({})", column, "real", "integer")
+        return f"{column}::float8::text"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -84,15 +98,23 @@ class Float(Kind):
         return f"crossfade_real({given})" if engine == "sqlite" else f"CAST({given} AS DOUBLE PRECISION)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "postgresql":
-            return (Fault(f"coalesce({column}::float8 = 'NaN', false)", "is NaN, which SQLite stores as NULL"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        faults = [Fault(is_bad(self.text(column, "sqlite")), "isn't a number that a float can be")]
+        if self.single:
+            doubled = through("crossfade_doubled({})", column, "real", "integer")
+            faults.append(Fault(f"ifnull({doubled} = 1, 0)", "has more digits than a float of four bytes"))
+        return faults
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         return (
-            Fault(is_bad(f"crossfade_float({column})"), "isn't a number that a float can be"),
-            *((Fault(f"crossfade_doubled({column})", "has more digits than four bytes hold"),) if self.single else ()),
+            Fault(f"coalesce({column} = 'NaN', false)", "is NaN, which SQLite stores as NULL"),
+            Fault(f"coalesce({column} = 0 AND {column}::text = '-0', false)", "is -0, whose sign SQLite drops"),
         )
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return not self.single and set(map(type, values)) == {float}
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,9 @@ class Decimal(Kind):
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
-        return f"crossfade_decimal({column})" if engine == "sqlite" else f"trim_scale({column})::text"
+        if engine == "sqlite":
+            return through("crossfade_decimal({})", column, *_NUMERIC)
+        return f"trim_scale({column})::text"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -115,16 +139,11 @@ class Decimal(Kind):
         return given if self.written else f"crossfade_number({given})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target:
-            return ()
-        if source == "sqlite":
-            room = f"crossfade_room({column}, {_or_null(self.precision)}, {_or_null(self.scale)})"
-            return (
-                Fault(is_bad(f"crossfade_decimal({column})"), "isn't a decimal number"),
-                Fault(f"{room} = 1", f"has more digits after the point than the target's column ({self.scale})"),
-                Fault(f"{room} = 2", "has more digits before the point than the target's column"),
-            )
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return Fault(is_bad(self.text(column, "sqlite")), "isn't a decimal number"), *self._without_room(column)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         special = Fault(f"coalesce({column}::text IN ('NaN', 'Infinity', '-Infinity'), false)", "is no finite number")
         if self.written:
             return (special,)
@@ -136,26 +155,48 @@ class Decimal(Kind):
         )
         return special, Fault(lost, "has more digits than a number of SQLite holds")
 
+    def _without_room(self, column: str) -> tuple[Fault, ...]:
+        if self.precision is None:
+            return ()
+        scale = self.scale or 0
+        fits = through(f"crossfade_room({{}}, {self.precision}, {scale})", column, *_NUMERIC)
+        return (
+            Fault(f"ifnull({fits} = 1, 0)", f"has more digits after the point than the {scale} of the target's column"),
+            Fault(
+                f"ifnull({fits} = 2, 0)",
+                f"has more digits before the point than the {self.precision - scale} of the target's column",
+            ),
+        )
 
-def float_text(value: object) -> str | None:
+
+def float_text(value: float) -> str:
     """A float as PostgreSQL writes it: the fewest digits that mean this very number."""
     if isinstance(value, int):
         if abs(value) > _EXACT_INTEGER:
             return bad(value)
         value = float(value)
-    if not isinstance(value, float):
-        return None if value is None else bad(value)
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     text = repr(value)
-    if text.endswith(".0"):
-        text = text[:-2]
-        digits = text.lstrip("-")
-        if len(digits) > _FIXED_DIGITS:
-            mantissa = digits.rstrip("0")
-            point = "." + mantissa[1:] if len(mantissa) > 1 else ""
-            return f"{'-' if value < 0 else ''}{mantissa[0]}{point}e+{len(digits) - 1}"
-    return text
+    if abs(value) < _ALL_WHOLE:
+        return text.removesuffix(".0")
+    while _between(text, value):
+        # Python reads a number half-way between two floats as the even one; PostgreSQL doesn't count on that.
+        text = f"{value:.{len(_digits(text))}e}"
+    digits, exponent = _digits(text), Exact(text).adjusted()
+    if exponent < _FIXED_DIGITS:
+        return format(Exact(text), "f").removesuffix(".0")
+    point = "." + digits[1:] if len(digits) > 1 else ""
+    return f"{'-' if value < 0 else ''}{digits[0]}{point}e+{exponent}"
+
+
+def _digits(text: str) -> str:
+    return "".join(map(str, Exact(text).normalize().as_tuple().digits))
+
+
+def _between(text: str, value: float) -> bool:
+    double = 2 * Exact(text)
+    return any(double == Exact(value) + Exact(math.nextafter(value, end)) for end in (-math.inf, math.inf))
 
 
 def real(text: str | None) -> float | None:
@@ -163,9 +204,9 @@ def real(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def doubled(value: object) -> bool:
-    """Whether a float would lose digits in four bytes."""
-    if not isinstance(value, int | float) or math.isinf(value):
+def doubled(value: float) -> bool:
+    """Whether a number would lose digits in four bytes."""
+    if math.isinf(value):
         return False
     try:
         (kept,) = struct.unpack("<f", struct.pack("<f", value))
@@ -174,10 +215,8 @@ def doubled(value: object) -> bool:
     return bool(kept != value)
 
 
-def decimal_text(value: object) -> str | None:
+def decimal_text(value: bytes | float) -> str:
     """A decimal without exponent and without zeros at its end."""
-    if value is None:
-        return None
     exact = _exact(value)
     return bad(value) if exact is None else _plain(exact)
 
@@ -191,25 +230,24 @@ def number(text: str | None) -> int | float | None:
     return int(exact) if whole else float(exact)
 
 
-def room(value: object, precision: int | None, scale: int | None) -> int:
+def room(value: bytes | float, precision: int, scale: int) -> int:
     """Whether a decimal fits its column: 0 does, 1 too many digits after the point, 2 too many before it."""
     exact = _exact(value)
-    if exact is None or precision is None:
+    if exact is None:
         return 0
     before, _, after = _plain(exact).lstrip("-").partition(".")
-    if len(after) > (scale or 0):
+    if len(after) > scale:
         return 1
-    return 2 if len(before.lstrip("0")) > precision - (scale or 0) else 0
+    return 2 if len(before.lstrip("0")) > precision - scale else 0
 
 
-def _exact(value: object) -> Exact | None:
-    if isinstance(value, float):
-        value = repr(value)
+def _exact(value: bytes | float) -> Exact | None:
+    text = repr(value)
     try:
-        exact = Exact(value) if isinstance(value, int | str) else None
-    except InvalidOperation:
+        exact = Exact(read(value) if isinstance(value, bytes) else text)
+    except (InvalidOperation, ValueError):
         return None
-    return exact if exact is not None and exact.is_finite() else None
+    return exact if exact.is_finite() and abs(exact.adjusted()) < _DIGITS else None
 
 
 def _plain(exact: Exact) -> str:
@@ -217,7 +255,3 @@ def _plain(exact: Exact) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
-
-
-def _or_null(value: int | None) -> str:
-    return "NULL" if value is None else str(value)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
 
 Form = Literal["native", "hex", "hyphens"]
 
@@ -29,10 +29,16 @@ class Binary(Kind):
         return f"crossfade_bytes({given})" if engine == "sqlite" else f"CAST({given} AS BYTEA)"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         return (Fault(f"typeof({column}) NOT IN ('blob', 'null')", "isn't bytes, in a column of bytes"),)
+
+    @override
+    def seen(self, column: str) -> str:
+        return f"nullif(typeof({column}), 'null')"
+
+    @override
+    def plain(self, values: Sequence[Any]) -> bool:
+        return set(values) == {"blob"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Uuid(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
-            return f"crossfade_uuid({column})"
+            return through("crossfade_uuid({})", column, "text")
         return f"replace(lower({column}::text), '-', '')"
 
     @override
@@ -55,25 +61,25 @@ class Uuid(Kind):
         if form == "native":
             return f"CAST({given} AS UUID)"
         if form == "hyphens":
-            parts = [f"substr({given}, {start}, {size})" for start, size in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))]
-            return "(" + " || '-' || ".join(parts) + ")"
+            return f"crossfade_hyphens({given})" if engine == "sqlite" else f"CAST(CAST({given} AS UUID) AS TEXT)"
         return given
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
-        if source == target or source == "postgresql":
-            return ()
-        return (Fault(is_bad(f"crossfade_uuid({column})"), "isn't a UUID"),)
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
+        return (Fault(is_bad(self.text(column, "sqlite")), "isn't a UUID"),)
 
 
-def uuid_text(value: object) -> str | None:
+def uuid_text(stored: bytes) -> str:
     """A UUID as it was stored on SQLite: with hyphens or without, in any case."""
-    if value is None:
-        return None
     try:
-        return UUID(value).hex if isinstance(value, str) else bad(value)
+        return UUID(read(stored)).hex
     except ValueError:
-        return bad(value)
+        return bad(stored)
+
+
+def hyphenated(text: str | None) -> str | None:
+    """The usual writing of a canonical text."""
+    return None if text is None else str(UUID(text))
 
 
 def from_hex(text: str | None) -> bytes | None:

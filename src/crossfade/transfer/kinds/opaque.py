@@ -29,7 +29,7 @@ class Opaque(Kind):
         return given if engine == "sqlite" or self.cast is None else f"CAST({given} AS {self.cast})"
 
     @override
-    def faults(self, column: str, *, source: EngineName, target: EngineName) -> Sequence[Fault]:
+    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         return ()
 
     @override

@@ -1,9 +1,12 @@
 """Which kind a column's type is: what each engine makes of the type decides, not the class that a model names."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import types
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -15,7 +18,10 @@ from crossfade.transfer.kinds.numbers import Boolean, Decimal, Float, Integer
 from crossfade.transfer.kinds.octets import Binary, Form, Uuid
 from crossfade.transfer.kinds.opaque import Opaque
 
-_DIALECTS: Final[dict[EngineName, Dialect]] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
+_DIALECTS: Final[Mapping[EngineName, Dialect]] = {
+    "sqlite": SQLiteDialect_pysqlite(),
+    "postgresql": PGDialect_psycopg(),
+}
 _SINGLE: Final = 24
 """PostgreSQL gives FLOAT(p) four bytes up to here."""
 
@@ -38,7 +44,7 @@ def _variant(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
     return type_._variant_mapping.get(engine, type_)
 
 
-def _pair(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:  # noqa: PLR0911 - one line for each kind
+def _pair(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
     if _span(there):
         return Interval() if isinstance(here, types.Interval) else None
     if _identifier(there) or isinstance(here, types.Uuid):
@@ -59,7 +65,9 @@ def _alone(type_: TypeEngine[Any]) -> Kind | None:
         case types.Boolean():
             return Boolean()
         case types.Integer():
-            return Integer(16 if isinstance(type_, types.SmallInteger) else 64 if isinstance(type_, types.BigInteger) else 32)
+            return Integer(
+                16 if isinstance(type_, types.SmallInteger) else 64 if isinstance(type_, types.BigInteger) else 32
+            )
         case types.Float():
             return Float(_four_bytes(type_))
         case types.Numeric():
@@ -104,12 +112,11 @@ def _form(type_: TypeEngine[Any]) -> Form:
 
 
 def _enumerated(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
-    if not isinstance(here, types.Enum | types.String) or not isinstance(there, types.Enum | types.String):
+    if not isinstance(here, types.String) or not isinstance(there, types.String):
         return None
-    known = there if isinstance(there, types.Enum) else here
-    names = tuple(known.enums) if isinstance(known, types.Enum) else ()
-    native = isinstance(there, types.Enum) and there.native_enum
-    return Enumerated(names, _named(there) if native else None, getattr(there, "length", None))
+    if isinstance(there, types.Enum) and there.native_enum:
+        return Enumerated(tuple(there.enums), there.compile(dialect=_DIALECTS["postgresql"]))
+    return Text(there.length)
 
 
 def _written(here: TypeEngine[Any]) -> bool:
