@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event
 
 _BOOKKEEPING = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SAVEPOINT", "RELEASE")
 _STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: USING (?P<by>.*))?")
+_NAMED = re.compile(r"%\((\w+)\)s")
 _KNOWING = re.compile(r"COVERING INDEX|\(id=\?\)$")
 
 
@@ -52,15 +53,18 @@ def scanned(connection: Connection, sent: Sent) -> set[str]:
 def leafed_through(connection: Connection, sent: Sent, *, most: int) -> set[str]:
     """The tables out of which a query takes more rows than `most`, whether it shows them or not.
 
-    PostgreSQL carries it out and counts. SQLite does not count: there, rows may be taken by their ids alone, which an
-    index has found.
+    PostgreSQL carries it out and counts. It is asked for its other plan as well, the one for whichever parameters,
+    that it may keep for a query that is sent often. SQLite does not count: there, rows may be taken by their ids alone,
+    which an index has found.
     """
     if not sent.statement.lstrip().upper().startswith("SELECT"):
         return set()
     if connection.dialect.name == "sqlite":
         return {step["table"] for step in _steps(connection, sent) if not _KNOWING.search(step["by"] or "")}
-    nodes = _nodes(connection, sent, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)")
-    return {node["Relation Name"] for node in nodes if _is_scan(node) or _rows_taken(node) > most}
+    nodes = list(_nodes(connection, sent, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"))
+    taken = {node["Relation Name"] for node in nodes if _rows_taken(node) > most}
+    nodes += _nodes_for_any(connection, sent.statement)
+    return taken | {node["Relation Name"] for node in nodes if _is_scan(node)}
 
 
 def _steps(connection: Connection, sent: Sent) -> list[re.Match[str]]:
@@ -71,7 +75,19 @@ def _steps(connection: Connection, sent: Sent) -> list[re.Match[str]]:
 
 def _nodes(connection: Connection, sent: Sent, command: str) -> Iterator[dict[str, Any]]:
     """The nodes of PostgreSQL's plan that read a table."""
-    plan = connection.exec_driver_sql(f"{command} {sent.statement}", _first(sent.parameters)).scalar_one()
+    return _reading(connection.exec_driver_sql(f"{command} {sent.statement}", _first(sent.parameters)).scalar_one())
+
+
+def _nodes_for_any(connection: Connection, statement: str) -> Iterator[dict[str, Any]]:
+    """The same of the plan for whichever parameters."""
+    numbers: dict[str, int] = {}
+    numbered = _NAMED.sub(lambda found: f"${numbers.setdefault(found[1], len(numbers) + 1)}", statement)
+    # The driver keeps what it is asked often, and would ask for the parameters.
+    cursor: Any = connection.connection.cursor()
+    return _reading(cursor.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}", prepare=False).fetchone()[0])
+
+
+def _reading(plan: Any) -> Iterator[dict[str, Any]]:
     waiting = [plan[0]["Plan"]]
     while waiting:
         node = waiting.pop()
