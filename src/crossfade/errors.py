@@ -31,12 +31,14 @@
     │   ├── DatabaseUnwritableError              the file can be read only, or not even that
     │   ├── NotADatabaseError                    the file is something else
     │   └── FileReplacedError                    the file was replaced while it was in use
+    ├── DatabaseFailedError                      exit 3: a database gave up in the middle of long work
     ├── ServingError                             exit 1: the servers behind `crossfade up`
     │   ├── AddressError                         the front door's address can't be had
     │   └── StackFailedError                     a stack's process ended before it answered
     ├── CopyError                                exit 1: rows that can't be copied as they are
     │   ├── CopyConflictError                    the target has rows that this copy would meet
     │   ├── CopyFailedError                      the database objects to a row, or to what is built over them
+    │   ├── MergeFailedError                     the same, and all of it was taken back
     │   └── CopyInterruptedError                 the connection broke on the way
     └── RefusedError                             exit 3: possible, but it would do harm
         ├── NotDisposableError                   a test on a database that isn't one for tests
@@ -47,7 +49,8 @@
         ├── SchemaBusyError                      somebody holds on to what is to be upgraded
         ├── CopyRunningError                     another copy writes to the same target
         ├── CopyUnfinishedError                  the target holds half of another copy
-        └── TargetChangedError                   somebody else wrote where a copy is unfinished
+        ├── TargetChangedError                   somebody else wrote where a copy is unfinished
+        └── KeylessError                         rows that nothing tells apart would meet others
 
 A class's docstring is the template of its message, its `code` never changes. Secrets in facts are masked.
 What an error means over HTTP is left to the applications.
@@ -305,6 +308,13 @@ class FileReplacedError(UnreachableError):
     code = "file-replaced"
 
 
+class DatabaseFailedError(CrossfadeError):
+    """The database gave up: {reason}. What was committed stays; once the cause is gone, the same command goes on."""
+
+    code = "database-failed"
+    exit_code = 3
+
+
 class ServingError(CrossfadeError):
     """{reason}."""
 
@@ -332,7 +342,7 @@ class CopyError(CrossfadeError):
 class CopyConflictError(CopyError):
     """{table}: {rows} rows came into the target while the copy was on its way, and --on-conflict is error.
 
-    What was copied before them stays. Choose --on-conflict skip, update or newest, and call it again.
+    Nothing was changed. Choose --on-conflict skip, update or newest, and call it again.
     """
 
     code = "copy-conflict"
@@ -342,6 +352,12 @@ class CopyFailedError(CopyError):
     """{table} of {url}: {reason}. What was copied stays; once the cause is gone, the same command goes on from there."""
 
     code = "copy-failed"
+
+
+class MergeFailedError(CopyError):
+    """{table} of {url}: {reason}. Nothing was changed; once the cause is gone, call it again."""
+
+    code = "merge-failed"
 
 
 class CopyInterruptedError(CopyError):
@@ -428,3 +444,12 @@ class TargetChangedError(RefusedError):
     """
 
     code = "target-changed"
+
+
+class KeylessError(RefusedError):
+    """{tables} of {url} has rows, and no primary key to tell which of them are the same as the source's.
+
+    A table without a key is copied into an empty one only. Empty it, or leave it out: --exclude {tables}.
+    """
+
+    code = "keyless"

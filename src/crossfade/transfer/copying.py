@@ -8,76 +8,43 @@ and the target is as if nothing had happened.
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from contextlib import ExitStack
+from typing import Any
 
 from crossfade.transfer import (
+    checks,
+    dangling,
     ends,
     indexes,
+    joining,
     ledger,
     pictures,
     rebuilding,
+    resuming,
     seeds,
     sequences,
     writers,
 )
 from crossfade.transfer.ends import End
 from crossfade.transfer.faults import explained
-from crossfade.transfer.lanes import Lane, lane
-from crossfade.transfer.loading import Load
+from crossfade.transfer.lanes import attached
+from crossfade.transfer.ledger import Unfinished
+from crossfade.transfer.loading import load
 from crossfade.transfer.plan import Plan
-from crossfade.transfer.reports import CopyReport, Listener, Policy, TableCopied
+from crossfade.transfer.reports import CopyReport, Listener, TableCopied
 from crossfade.transfer.shapes import Shape
-from crossfade.transfer.transactions import execute, scalar, transaction
+from crossfade.transfer.transactions import execute, scalar, transaction, trial
+from crossfade.transfer.work import Options, Work
 
-BATCH = 50_000
+__all__ = ["Options", "copy"]
+
 _LOCK_TIMEOUT = "10s"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person decides about a copy."""
-
-    policy: Policy = "error"
-    """What happens to rows that are in the target already."""
-    newest_by: str = "updated_at"
-    """The column that policy `newest` compares."""
-    remap: bool = False
-    """Whether a row with the same unique values under another key is taken for the same row."""
-    batch: int = BATCH
-    """Rows that are committed together, at most."""
-    jobs: int = 1
-    """Indexes that PostgreSQL builds at once."""
-    dry_run: bool = False
-    resume: Literal["auto", "restart"] = "auto"
-    verify: bool = True
-    bad_values: Literal["stop", "quarantine"] = "stop"
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One call, with both connections open."""
-
-    source: End
-    target: End
-    plan: Plan
-    options: Options
-    listener: Listener
-    report: CopyReport
-    reader: Any
-    """Of the picture."""
-    writer: Any
-
-    @property
-    def engine(self) -> ends.EngineName:
-        return self.target.engine
 
 
 def copy(source: End, target: End, plan: Plan, options: Options, listener: Listener) -> CopyReport:
     """Copies, and says what became of every table; `ok` of the report says whether all went as asked for.
 
-    Raises CopyRunningError, CopyUnfinishedError and TargetChangedError, which leave everything as it was;
+    Raises what leaves everything as it was: CopyRunningError, CopyUnfinishedError, TargetChangedError, NotReadyError;
     CopyFailedError and CopyInterruptedError, after which the same call goes on; UnreachableError and its kin.
     """
     began = time.monotonic()
@@ -85,74 +52,147 @@ def copy(source: End, target: End, plan: Plan, options: Options, listener: Liste
     if ends.same_database(source, target):
         report.shared = True
         return report
-    with writers.writer(target) as writer, pictures.take(source) as picture:
-        _copy(_Work(source, target, plan, options, listener, report, picture.connections[0], writer))
+    with writers.writer(target) as writer:
+        unfinished = _unfinished(source, target, plan, options, writer)
+        handed_over = _can_be_handed_over(source, target, plan, options, writer, unfinished)
+        with ExitStack() as stack:
+            if handed_over:
+                stack.enter_context(attached.journal(writer))
+            picture = stack.enter_context(pictures.take(source, beside=writer if handed_over else None))
+            work = Work(source, target, plan, options, listener, report, picture.connections[0], writer)
+            _copy(work, unfinished, handed_over=handed_over)
     report.seconds = time.monotonic() - began
     return report
 
 
-def _copy(work: _Work) -> None:
-    counted = {shape.name: _count(work, shape) for shape in work.plan.shapes}
-    work.report.tables = [TableCopied(shape.name, rows=counted[shape.name]) for shape in work.plan.shapes]
-    if work.options.dry_run:
+def _unfinished(source: End, target: End, plan: Plan, options: Options, writer: Any) -> Unfinished | None:
+    """What an earlier call has left here; raises what stands in the way of this one."""
+    unfinished = ledger.unfinished(writer)
+    if unfinished is None:
+        checks.ensure_ready(source, target, plan)
+        return None
+    if options.resume != "restart":
+        resuming.ensure_same(unfinished, source=source, target=target, plan=plan)
+    resuming.ensure_untouched(writer, unfinished, target)
+    return unfinished
+
+
+def _can_be_handed_over(
+    source: End, target: End, plan: Plan, options: Options, writer: Any, unfinished: Unfinished | None
+) -> bool:
+    """Whether SQLite can copy all of it by itself, in one transaction."""
+    if source.engine != "sqlite" or target.engine != "sqlite" or unfinished is not None or options.dry_run:
+        return False
+    return not _occupied(target, plan, writer, None)
+
+
+def _occupied(target: End, plan: Plan, writer: Any, unfinished: Unfinished | None) -> set[str]:
+    """The tables that have rows which stay, whatever this call does."""
+    ours = set() if unfinished is None else ledger.progress(writer, unfinished.id).keys()
+    with trial(writer):
+        seeds.give_way(writer, target.engine, plan)
+        return {
+            shape.name
+            for shape in plan.shapes
+            if shape.name not in ours and execute(writer, f"SELECT 1 FROM {shape.at(target.engine)} LIMIT 1")
+        }
+
+
+def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> None:
+    work.report.tables = [TableCopied(shape.name, rows=_count(work, shape)) for shape in work.plan.shapes]
+    if handed_over:
+        _finish(work, _hand_over(work))
         return
-    _finish(work, _begin(work), counted)
+    dangling.ensure_none(work.plan, work.reader, work.source.engine, work.writer, work.engine)
+    if unfinished is not None and work.options.resume != "restart":
+        work.report.resumed = True
+        if not work.options.dry_run:
+            _load(work, unfinished.id)
+            _finish(work, unfinished.id)
+        return
+    occupied = _occupied(work.target, work.plan, work.writer, unfinished)
+    if occupied:
+        joining.ensure_keys(work, occupied)
+        if not joining.conflicts(work, occupied) and not work.options.dry_run:
+            joining.join(work, occupied, unfinished)
+            _analyse(work)
+    elif not work.options.dry_run:
+        copy_id = _begin(work, unfinished)
+        _load(work, copy_id)
+        _finish(work, copy_id)
 
 
-def _count(work: _Work, shape: Shape) -> int:
+def _count(work: Work, shape: Shape) -> int:
     with explained(work.source, work.reader, shape.name):
         return int(scalar(work.reader, f"SELECT count(*) FROM {shape.at(work.source.engine)}"))
 
 
-def _begin(work: _Work) -> str:
+def _begin(work: Work, unfinished: Unfinished | None) -> str:
     """Enters the copy into the ledger, and sets aside what would slow the load down: both or neither."""
     plan, writer = work.plan, work.writer
     with explained(work.target, writer, ", ".join(plan.names)), transaction(writer):
         if work.engine == "postgresql":
             execute(writer, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         ledger.create(writer)
+        still = [] if unfinished is None else resuming.give_up(writer, unfinished, target=work.target, plan=plan)
         seeds.give_way(writer, work.engine, plan)
-        copy_id = ledger.begin(
-            writer,
-            source=work.source.masked,
-            target=work.target.masked,
-            selection=plan.selection,
-            options=json.dumps({"bad_values": work.options.bad_values}),
-            tables=plan.names,
-        )
-        ledger.keep_aside(writer, copy_id, indexes.set_aside(writer, plan.shapes))
+        copy_id = _enter(work)
+        ledger.keep_aside(writer, copy_id, [*still, *indexes.set_aside(writer, plan.shapes)])
     return copy_id
 
 
-def _finish(work: _Work, copy_id: str, counted: Mapping[str, int]) -> None:
-    load = Load(
-        source=work.source,
-        target=work.target,
-        reader=work.reader,
-        writer=work.writer,
-        copy=copy_id,
-        batch=work.options.batch,
-        listener=work.listener,
+def _enter(work: Work) -> str:
+    return ledger.begin(
+        work.writer,
+        source=work.source.masked,
+        target=work.target.masked,
+        selection=work.plan.selection,
+        options=json.dumps({"bad_values": work.options.bad_values}),
+        tables={shape.name: shape.at(work.engine) for shape in work.plan.shapes},
     )
+
+
+def _hand_over(work: Work) -> str:
+    """All rows and their entries in the ledger at once, in the transaction that began with the picture."""
+    writer = work.writer
+
+    def done(shape: Shape, rows: int) -> None:
+        ledger.add_last(writer, copy_id, shape.name, rows=rows)
+        work.listener.advanced("copy", shape.name, rows)
+        work.listener.ended("copy", shape.name)
+
+    with explained(work.target, writer, ", ".join(work.plan.names)):
+        ledger.create(writer)
+        seeds.give_way(writer, work.engine, work.plan)
+        copy_id = _enter(work)
+        for table in work.report.tables:
+            work.listener.began("copy", table.table, table.rows)
+        attached.copy_all(writer, work.plan.shapes, done)
+        writer.execute("COMMIT")
+    return copy_id
+
+
+def _load(work: Work, copy_id: str) -> None:
     progress = ledger.progress(work.writer, copy_id)
-    for shape in work.plan.shapes:
-        load.run(shape, _lane(work, shape), progress[shape.name], rows=counted[shape.name])
+    for shape, table in zip(work.plan.shapes, work.report.tables, strict=True):
+        load(work, copy_id, shape, progress[shape.name], rows=table.rows)
     rebuilding.rebuild(work.target, work.writer, copy_id, jobs=work.options.jobs, listener=work.listener)
-    given = sequences.positions(work.reader, work.plan)
-    work.report.notes += sequences.stand_right(work.writer, work.plan, given)
-    _analyse(work)
-    progress = ledger.progress(work.writer, copy_id)
-    for table in work.report.tables:
-        table.inserted = progress[table.table].copied
-    writers.ensure_lasting(work.writer)
-    with transaction(work.writer):
-        ledger.end(work.writer, copy_id)
 
 
-def _lane(work: _Work, shape: Shape) -> Lane:
-    return lane(work.source, work.target, shape)
+def _finish(work: Work, copy_id: str) -> None:
+    with explained(work.target, work.writer, "the ledger"):
+        given = sequences.positions(work.reader, work.plan)
+        work.note(sequences.stand_right(work.writer, work.plan, given))
+        _analyse(work)
+        progress = ledger.progress(work.writer, copy_id)
+        for table in work.report.tables:
+            table.inserted = progress[table.table].copied
+        writers.ensure_lasting(work.writer)
+        with transaction(work.writer):
+            ledger.end(work.writer, copy_id)
 
 
-def _analyse(work: _Work) -> None:
+def _analyse(work: Work) -> None:
+    """Tells the planner of the target what it has now."""
     for shape in work.plan.shapes:
         execute(work.writer, f"ANALYZE {shape.at(work.engine)}")

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from crossfade.errors import CopyFailedError, CopyInterruptedError
+from crossfade.errors import CopyError, CopyFailedError, CopyInterruptedError
 from crossfade.transfer.ends import End
 
 _LOCKED = "55P03"
@@ -28,7 +28,7 @@ def said(error: BaseException) -> str:
 
 
 @contextmanager
-def explained(end: End, connection: Any, table: str) -> Generator[None]:
+def explained(end: End, connection: Any, table: str, *, kind: type[CopyError] = CopyFailedError) -> Generator[None]:
     """Says of an error of the driver which table of which database it is about, and how to go on."""
     try:
         yield
@@ -38,4 +38,4 @@ def explained(end: End, connection: Any, table: str) -> Generator[None]:
         reason = said(error)
         if getattr(error, "sqlstate", None) == _LOCKED:
             reason = f"somebody else holds on to it, {reason}"
-        raise CopyFailedError(table=table, url=end.masked, reason=reason) from error
+        raise kind(table=table, url=end.masked, reason=reason) from error

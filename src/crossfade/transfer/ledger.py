@@ -6,7 +6,7 @@ is unfinished in a database. Which rows those are, and what is done about them, 
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +19,8 @@ State = Literal["waiting", "loading", "loaded"]
 TABLES = {
     "crossfade_copy": "(id TEXT PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, selection TEXT NOT NULL,"
     " options TEXT NOT NULL, state TEXT NOT NULL, began TEXT NOT NULL, ended TEXT)",
-    "crossfade_copy_table": "(copy TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, position TEXT,"
+    "crossfade_copy_table": "(copy TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, state TEXT NOT NULL,"
+    " position TEXT,"
     " copied BIGINT NOT NULL, PRIMARY KEY (copy, name))",
     "crossfade_copy_aside": "(copy TEXT NOT NULL, position BIGINT NOT NULL, table_name TEXT NOT NULL,"
     " kind TEXT NOT NULL, name TEXT NOT NULL, creation TEXT NOT NULL, removal TEXT NOT NULL, state TEXT NOT NULL,"
@@ -38,12 +39,16 @@ class Unfinished:
     selection: str
     """The names of its tables."""
     began: str
+    repairing: bool
+    """Whether it was repairing what earlier calls had copied, so that its counts are not to be relied on."""
 
 
 @dataclass(frozen=True)
 class Progress:
     """How far a table has come."""
 
+    place: str
+    """The table as SQL names it."""
     state: State
     position: tuple[str, ...] | None
     """The key of the last row that was committed, in canonical text; None before the first, and without a key."""
@@ -61,29 +66,31 @@ def unfinished(connection: Any) -> Unfinished | None:
     """The copy that was begun here and has not ended; None if there is none, or no ledger."""
     if not _exists(connection):
         return None
-    rows = execute(connection, "SELECT id, source, selection, began FROM crossfade_copy WHERE state = 'running'")
-    return Unfinished(*rows[0]) if rows else None
+    statement = "SELECT id, source, selection, began, state FROM crossfade_copy WHERE state IN ('running', 'repairing')"
+    for copy, source, selection, began, state in execute(connection, statement):
+        return Unfinished(copy, source, selection, began, repairing=state == "repairing")
+    return None
 
 
-def begin(connection: Any, *, source: str, target: str, selection: str, options: str, tables: Iterable[str]) -> str:
-    """Enters a copy into these tables, each of them empty, and returns its id."""
+def begin(connection: Any, *, source: str, target: str, selection: str, options: str, tables: Mapping[str, str]) -> str:
+    """Enters a copy into these empty tables (by name: as SQL names it), and returns its id."""
     copy = str(uuid.uuid4())
     execute(
         connection,
         "INSERT INTO crossfade_copy VALUES (?, ?, ?, ?, ?, 'running', ?, NULL)",
         (copy, source, target, selection, options, _now()),
     )
-    for name in tables:
-        execute(connection, "INSERT INTO crossfade_copy_table VALUES (?, ?, 'waiting', NULL, 0)", (copy, name))
+    for named in tables.items():
+        execute(connection, "INSERT INTO crossfade_copy_table VALUES (?, ?, ?, 'waiting', NULL, 0)", (copy, *named))
     return copy
 
 
 def progress(connection: Any, copy: str) -> dict[str, Progress]:
     """How far each table of a copy has come."""
-    rows = execute(connection, "SELECT name, state, position, copied FROM crossfade_copy_table WHERE copy = ?", (copy,))
+    statement = "SELECT name, place, state, position, copied FROM crossfade_copy_table WHERE copy = ?"
     return {
-        name: Progress(state, None if position is None else tuple(json.loads(position)), copied)
-        for name, state, position, copied in rows
+        name: Progress(place, state, None if position is None else tuple(json.loads(position)), copied)
+        for name, place, state, position, copied in execute(connection, statement, (copy,))
     }
 
 
@@ -153,6 +160,13 @@ def back(connection: Any, copy: str, definition: Definition) -> None:
         connection,
         "UPDATE crossfade_copy_aside SET state = 'back' WHERE copy = ? AND table_name = ? AND kind = ? AND name = ?",
         (copy, definition.table, definition.kind, definition.name),
+    )
+
+
+def repair(connection: Any, copy: str, *, going_on: bool) -> None:
+    """Notes that rows of earlier calls are being repaired, or no more."""
+    execute(
+        connection, "UPDATE crossfade_copy SET state = ? WHERE id = ?", ("repairing" if going_on else "running", copy)
     )
 
 
