@@ -1,0 +1,46 @@
+"""Reading a table of PostgreSQL in the order of its key, and saying where the reading stands.
+
+A position holds the canonical texts of the key, which PostgreSQL reads back exactly.
+"""
+
+from typing import Any
+
+from crossfade.transfer.lanes.batches import Position
+from crossfade.transfer.shapes import Shape
+
+
+def rest(shape: Shape, after: Position | None, where: str | None) -> str:
+    """What follows the name of the table in a SELECT of the rows after a position: conditions and order."""
+    conditions = [f"({where})"] if where else []
+    if after is not None:
+        conditions.append(f"{_key(shape)} > {values(shape, after)}")
+    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    order = f" ORDER BY {', '.join(column.quoted for column in shape.key_columns)}" if shape.key else ""
+    return condition + order
+
+
+def values(shape: Shape, position: Position) -> str:
+    """A position as a row of SQL values."""
+    if not shape.key:
+        raise ValueError(f"{shape.name} has no key, so it can't be read from a position")
+    given = zip(shape.key_columns, position, strict=True)
+    return f"({', '.join(column.kind.stored(literal(text), 'postgresql') for column, text in given)})"
+
+
+def literal(text: str) -> str:
+    """A text as a literal of SQL. Statements of COPY take no parameters."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"
+
+
+def position(shape: Shape, connection: Any, after: Position | None, *, rows: int, where: str | None) -> Position | None:
+    """Where so many rows after another position end; None without a key."""
+    if not shape.key:
+        return None
+    texts = ", ".join(column.kind.text(column.quoted, "postgresql") for column in shape.key_columns)
+    sql = f"SELECT {texts} FROM {shape.at('postgresql')}{rest(shape, after, where)} LIMIT 1 OFFSET {rows - 1}"
+    return tuple(connection.execute(sql.encode()).fetchone())
+
+
+def _key(shape: Shape) -> str:
+    return f"({', '.join(column.quoted for column in shape.key_columns)})"
