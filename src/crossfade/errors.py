@@ -44,6 +44,7 @@
         ├── NotDisposableError                   a test on a database that isn't one for tests
         ├── ForeignSchemaError                   tables that are not ours
         ├── UnknownRevisionError                 a schema that newer code has made
+        ├── UnsupportedTypeError                 a column whose values only one engine knows
         ├── NotReadyError                        two databases that don't fit for a copy or a proof
         ├── DanglingError                        rows that would refer to rows that are left behind
         ├── SchemaBusyError                      somebody holds on to what is to be upgraded
@@ -399,6 +400,15 @@ class UnknownRevisionError(RefusedError):
     """
 
     code = "unknown-revision"
+
+
+class UnsupportedTypeError(RefusedError):
+    """{place} has the type {type}, which only one of the two databases knows. Nothing was changed.
+
+    Leave the table out with --exclude, or give the type a variant that both have.
+    """
+
+    code = "unsupported-type"
 
 
 class NotReadyError(RefusedError):

@@ -70,12 +70,12 @@ class Shape:
 
 
 def shape_of(table: Table) -> Shape:
-    """What a table of the metadata is. Raises UnsupportedTypeError for a column whose meaning isn't known."""
+    """What a table of the metadata is."""
     return Shape(
         name=table.fullname,
         schema=table.schema,
         bare=table.name,
-        columns=tuple(_column(table, column) for column in table.columns if column.computed is None),
+        columns=tuple(_column(column) for column in table.columns if column.computed is None),
         key=tuple(column.name for column in table.primary_key),
         references=references_of(table),
         uniques=_uniques(table),
@@ -97,9 +97,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _column(table: Table, column: SqlColumn[object]) -> Column:
+def _column(column: SqlColumn[object]) -> Column:
     nullable = bool(column.nullable) and not column.primary_key
-    return Column(column.name, kind_of(column.type, f"{table.fullname}.{column.name}"), nullable)
+    return Column(column.name, kind_of(column.type), nullable)
 
 
 def _reference(constraint: ForeignKeyConstraint) -> Reference:

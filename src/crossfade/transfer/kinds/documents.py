@@ -139,8 +139,10 @@ def utf8(stored: bytes) -> bool:
     return True
 
 
-class _Number(str):
-    """A number, in jsonb's digits."""
+@dataclass(frozen=True, slots=True)
+class _Number:
+    digits: str
+    """As jsonb writes them."""
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -163,7 +165,7 @@ def _refused(name: str) -> object:
 
 def _written(value: object) -> str:
     if isinstance(value, _Number):
-        return str(value)
+        return value.digits
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, dict):

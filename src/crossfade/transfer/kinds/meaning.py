@@ -32,6 +32,14 @@ class Kind(ABC):
     r"""Whether its text may hold any character; otherwise it has no quote, no comma, no white space but blanks, and a
     backslash only at the beginning, where it is `binary`."""
 
+    portable: ClassVar[bool] = True
+    """Whether both engines know it; otherwise it is carried between equal engines only."""
+
+    @property
+    def described(self) -> str:
+        """What messages say of the type."""
+        return self.name
+
     @abstractmethod
     def text(self, column: str, engine: EngineName) -> str:
         """SQL: the canonical text of a column (quoted, maybe qualified); NULL for NULL.
@@ -60,6 +68,7 @@ class Kind(ABC):
 
     def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
         """What values of a column of PostgreSQL SQLite can't hold, or would change."""
+        del column  # whatever it is called: most kinds have none
         return ()
 
     def seen(self, column: str) -> str:
@@ -71,11 +80,7 @@ class Kind(ABC):
 
         Values of `seen` as Python reads them, none of them None. TypeError and UnicodeError mean no.
         """
-        return False
-
-    def carries(self, source: EngineName, target: EngineName) -> bool:
-        """Whether values of this kind can go this way at all."""
-        return True
+        return not values
 
 
 def bad(stored: bytes | float) -> str:
@@ -94,7 +99,8 @@ def through(function: str, column: str, *stored: str) -> str:
         f" WHEN '{one}' THEN " + function.format(f"CAST({column} AS BLOB)" if one == "text" else column)
         for one in stored
     )
-    return f"CASE typeof({column}){whens} WHEN 'null' THEN NULL ELSE '{_BAD}' || typeof({column}) || ':' || hex({column}) END"
+    other = f"'{_BAD}' || typeof({column}) || ':' || hex({column})"
+    return f"CASE typeof({column}){whens} WHEN 'null' THEN NULL ELSE {other} END"
 
 
 def read(stored: bytes) -> str:

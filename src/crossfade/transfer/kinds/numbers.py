@@ -119,7 +119,7 @@ class Float(Kind):
 
 @dataclass(frozen=True)
 class Decimal(Kind):
-    """A decimal number, normalised: no zeros at the end. SQLite has it as text (`written`), or as an integer or float."""
+    """A decimal number without zeros at its end. SQLite has it as text (`written`), or as an integer or a float."""
 
     precision: int | None
     scale: int | None

@@ -14,11 +14,17 @@ class Opaque(Kind):
     """A type without counterpart on the other engine: carried between equal engines only, as that engine writes it."""
 
     type_: str
-    """The type, as a message has it."""
+    """The type, as the metadata has it."""
     cast: str | None = None
     """PostgreSQL's name of it."""
     name: ClassVar[str] = "opaque"
     free: ClassVar[bool] = True
+    portable: ClassVar[bool] = False
+
+    @property
+    @override
+    def described(self) -> str:
+        return self.type_
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
@@ -31,7 +37,3 @@ class Opaque(Kind):
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         return ()
-
-    @override
-    def carries(self, source: EngineName, target: EngineName) -> bool:
-        return source == target

@@ -5,9 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -19,17 +17,18 @@ from crossfade.transfer.kinds.octets import Binary, Form, Uuid
 from crossfade.transfer.kinds.opaque import Opaque
 
 _DIALECTS: Final[Mapping[EngineName, Dialect]] = {
-    "sqlite": SQLiteDialect_pysqlite(),
-    "postgresql": PGDialect_psycopg(),
+    "sqlite": make_url("sqlite://").get_dialect()(),
+    "postgresql": make_url("postgresql+psycopg://").get_dialect()(),
 }
+_HEX_DIGITS: Final = 32
 _SINGLE: Final = 24
 """PostgreSQL gives FLOAT(p) four bytes up to here."""
 
 
-def kind_of(type_: TypeEngine[Any], place: str) -> Kind:
-    """The kind of a column's type; `place` (`table.column`) is for messages."""
+def kind_of(type_: TypeEngine[Any]) -> Kind:
+    """The kind of a column's type; what only one engine knows is a kind, too, which doesn't go to the other."""
     here, there = _made(type_, "sqlite"), _made(type_, "postgresql")
-    return _pair(here, there) or Opaque(f"{type_!r} of {place}", _named(there))
+    return _pair(here, there) or Opaque(repr(type_), _named(there))
 
 
 def _made(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
@@ -41,7 +40,8 @@ def _made(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
 
 
 def _variant(type_: TypeEngine[Any], engine: EngineName) -> TypeEngine[Any]:
-    return type_._variant_mapping.get(engine, type_)
+    # dialect_impl() would choose, too, but what it makes of a CHAR is a String.
+    return type_._variant_mapping.get(engine, type_)  # noqa: SLF001  there is no public way to the variants alone
 
 
 def _pair(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
@@ -81,7 +81,7 @@ def _alone(type_: TypeEngine[Any]) -> Kind | None:
         case types.String():
             padded = (_named(type_) or "").startswith(("CHAR", "NCHAR"))
             return Text(type_.length or 1 if padded else type_.length, padded)
-        case types._Binary():
+        case types._Binary():  # noqa: SLF001  all types of bytes have nothing else in common
             return Binary()
         case _:
             return None
@@ -108,7 +108,7 @@ def _uuid(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
 
 def _form(type_: TypeEngine[Any]) -> Form:
     length = getattr(type_, "length", None)
-    return "hyphens" if isinstance(type_, types.String) and length != 32 else "hex"
+    return "hyphens" if isinstance(type_, types.String) and length != _HEX_DIGITS else "hex"
 
 
 def _enumerated(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
