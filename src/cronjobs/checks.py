@@ -1,9 +1,10 @@
-"""What only this application knows to be a misconfiguration, for `crossfade doctor`.
+"""What only this application knows to be a misconfiguration, for `crossfade doctor`, and what a copy of it means.
 
 What can't be used at all (an unknown time zone, in production a default, short or equal secret) is an error of the
 settings, which the doctor reports itself; this is about what can be used, and shouldn't.
 """
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from cronjobs.settings import Settings
@@ -16,6 +17,17 @@ def findings(settings: router_settings.Settings) -> list[Finding]:
     if not isinstance(settings, Settings):
         return []
     return [*_scheduler(settings), *_private_targets(settings), *_origins(settings), *_mail(settings)]
+
+
+def copied(settings: router_settings.Settings, tables: Collection[str]) -> list[str]:
+    """What must be known when rows of these tables are in two databases."""
+    if settings.testing or "jobs" not in tables:
+        return []
+    sentence = (
+        "an active job that is in both databases is fired twice, because each stack fires what is due in its own: "
+        "run FastAPI's processes with SCHEDULER_ENABLED=false until they take over from Flask's"
+    )
+    return [sentence]
 
 
 def _scheduler(settings: Settings) -> list[Finding]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from crossfade.errors import ProjectError, ProjectNotFoundError
 from crossfade.routes import STACKS, Stack
 
-Part = Literal["metadata", "revisions", "flask", "fastapi", "settings", "seed", "demo", "adoption", "checks"]
+Part = Literal["metadata", "revisions", "flask", "fastapi", "settings", "seed", "demo", "adoption", "checks", "copied"]
 
 FRONT: Mapping[str, Stack] = {
     "/api": "flask",
@@ -51,6 +51,8 @@ class Project:
     """How an old schema without revisions is recognised and brought in."""
     checks: str | None = None
     """More findings for `crossfade doctor`."""
+    copied: str | None = None
+    """What a person must know about rows that are in two databases: from settings and names of tables, sentences."""
     front: Mapping[str, Stack] = field(default_factory=lambda: FRONT)
     """The stack behind each prefix of a path, for the front door: `front = { "/api" = "flask" }`."""
 

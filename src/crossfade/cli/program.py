@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import doctor, init, routes, up
+from crossfade.cli import copy, doctor, init, routes, up, verify
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 
@@ -30,6 +30,8 @@ app.command("init")(init.init)
 app.command("up")(up.up)
 app.command("routes")(routes.routes)
 app.command("doctor")(doctor.doctor)
+app.command("copy")(copy.copy)
+app.command("verify")(verify.verify)
 
 
 def _version(wanted: bool) -> None:

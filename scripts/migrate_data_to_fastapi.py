@@ -1,0 +1,25 @@
+"""Copies the data of the Flask database to the FastAPI one: `crossfade copy` under the name that was promised."""
+
+import os
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve()
+PROJECT = SCRIPT.parent.parent
+
+
+def main() -> None:
+    """The command, for the project that this file belongs to, from any directory."""
+    os.environ.setdefault("CROSSFADE_PROJECT", str(PROJECT))
+    try:
+        from crossfade.cli import copy
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"{SCRIPT.name}: this Python ({sys.executable}) can't load the packages ({error}). "
+            f"Run `make install` in {PROJECT}, then {PROJECT}/.venv/bin/python {SCRIPT}"
+        )
+    copy.main()
+
+
+if __name__ == "__main__":
+    main()
