@@ -12,7 +12,7 @@ def main() -> None:
     """The command, for the project that this file belongs to, from any directory."""
     os.environ.setdefault("CROSSFADE_PROJECT", str(PROJECT))
     try:
-        from crossfade.cli import init  # noqa: PLC0415  a Python without the packages gets a sentence, not a trace
+        from crossfade.cli import init  # a Python without the packages gets a sentence, not a trace
     except ModuleNotFoundError as error:
         sys.exit(
             f"{SCRIPT.name}: this Python ({sys.executable}) can't load the packages ({error}). "

@@ -142,10 +142,11 @@ class Lines:
             self._say(f"{_VERBS[phase][0]} {table}: {self._done[key]:,}{of}{_unit(phase)} so far")
 
     def ended(self, phase: Phase, table: str) -> None:
-        """Says what was done."""
+        """Says what was done, if anything was."""
         key = phase, table
         seconds = time.monotonic() - self._begun.pop(key, time.monotonic())
-        self._say(f"{_VERBS[phase][1]} {table}: {self._done.pop(key, 0):,}{_unit(phase)} in {seconds:.1f} s")
+        if done := self._done.pop(key, 0):
+            self._say(f"{_VERBS[phase][1]} {table}: {done:,}{_unit(phase)} in {seconds:.1f} s")
 
     def note(self, text: str) -> None:
         """Says it."""
