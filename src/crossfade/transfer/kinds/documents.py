@@ -83,7 +83,7 @@ class Enumerated(Kind):
 
 @dataclass(frozen=True)
 class Json(Kind):
-    """A document. `parsed`: PostgreSQL has it as jsonb, so that it is its meaning that is kept; otherwise its text is."""
+    """A document. `parsed`: PostgreSQL has it as jsonb, so that its meaning is kept; otherwise its text is."""
 
     parsed: bool
     name: ClassVar[str] = "json"
