@@ -6,7 +6,7 @@ A position holds the canonical texts of the key, which PostgreSQL reads back exa
 from typing import Any
 
 from crossfade.transfer.lanes.batches import Position
-from crossfade.transfer.shapes import Shape
+from crossfade.transfer.shapes import Shape, quoted
 
 
 def rest(shape: Shape, after: Position | None, where: str | None) -> str:
@@ -15,8 +15,9 @@ def rest(shape: Shape, after: Position | None, where: str | None) -> str:
     if after is not None:
         conditions.append(f"{_key(shape)} > {values(shape, after)}")
     condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = f" ORDER BY {', '.join(column.quoted for column in shape.key_columns)}" if shape.key else ""
-    return condition + order
+    # With the name of the table: a bare name would mean the text of the column that is selected, and sort by it.
+    keys = ", ".join(f"{quoted(shape.bare)}.{column.quoted}" for column in shape.key_columns)
+    return condition + (f" ORDER BY {keys}" if keys else "")
 
 
 def values(shape: Shape, position: Position) -> str:
