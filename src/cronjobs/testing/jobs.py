@@ -5,12 +5,37 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobCategory, JobExecution, PicTeam
 from cronjobs.services import drafts
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.worlds import Person
 from crossfade import clock
+
+WRITTEN_KEYS = {
+    "id",
+    "name",
+    "cron_expression",
+    "cron_dialect",
+    "target_url",
+    "github_owner",
+    "github_repo",
+    "github_workflow_name",
+    "metadata",
+    "category",
+    "end_date",
+    "pic_team",
+    "enable_email_notifications",
+    "notification_emails",
+    "notify_on_success",
+    "created_by",
+    "is_active",
+    "created_at",
+    "updated_at",
+}
+"""Of the object of a job that was made or changed."""
+READ_KEYS = WRITTEN_KEYS | {"last_execution_at", "next_execution_at"}
+"""Of the object of a job that is looked at."""
 
 
 def day(settings: Settings, ahead: int) -> date:
@@ -62,6 +87,24 @@ def store(session: Session, settings: Settings, **columns: Any) -> Job:
     session.add(job)
     session.commit()
     return job
+
+
+def stored(session: Session, job_id: str) -> Job:
+    """The row of a job as it is now."""
+    session.rollback()
+    return session.get_one(Job, job_id, populate_existing=True)
+
+
+def add_category(session: Session, slug: str, name: str, *, is_active: bool = True) -> None:
+    """Stores a category, in the place of one that the test has stored."""
+    session.merge(JobCategory(id=f"test-{slug}", slug=slug, name=name, is_active=is_active))
+    session.commit()
+
+
+def add_team(session: Session, slug: str, name: str, *, is_active: bool = True) -> None:
+    """Stores a team."""
+    session.add(PicTeam(slug=slug, name=name, is_active=is_active))
+    session.commit()
 
 
 def store_execution(session: Session, job: Job, **columns: Any) -> JobExecution:

@@ -1,4 +1,4 @@
-"""Users and their preferences: who may see and change what, and what always holds."""
+"""Users: who may see and change them, what a change ends, and that an admin always stays."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,240 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, Notification, User, UserNotificationPreferences, UserUiPreferences
-from cronjobs.models.users import ADMIN, VIEWER
-from cronjobs.services import accounts, tokens
-from cronjobs.services.errors import ConflictError
+from cronjobs.models.users import ADMIN
+from cronjobs.services import tokens
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
-from cronjobs.testing.people import add_user
+from cronjobs.testing.people import USER_KEYS, add_user, signed_in, stored
 from cronjobs.testing.worlds import PASSWORD, Person
 from crossfade import clock
-
-USER_KEYS = {"id", "username", "email", "role", "is_active", "created_at", "updated_at"}
-NEW = {"username": "new.one", "email": "New.One@CronJobs.test", "password": "a new secret"}
-NOTIFICATION_DEFAULTS = {
-    "email_on_job_success": True,
-    "email_on_job_failure": True,
-    "email_on_job_disabled": False,
-    "browser_notifications": True,
-    "daily_digest": False,
-    "weekly_report": True,
-}
-COLUMN_DEFAULTS = {
-    "pic_team": True,
-    "end_date": True,
-    "cron_expression": False,
-    "target_url": False,
-    "last_execution_at": False,
-}
-
-
-def sign_in(api: Api, username: str, password: str = PASSWORD) -> Any:
-    answer = api.post("/auth/login", json={"username": username, "password": password})
-    assert answer.status == 200
-    return answer.json
-
-
-def stored(session: Session, user_id: str) -> User:
-    session.rollback()
-    return session.get_one(User, user_id, populate_existing=True)
-
-
-# Registering
-
-
-def test_an_admin_registers_a_user_who_can_sign_in(api: Api, admin: Person) -> None:
-    answer = api.post("/auth/register", token=admin.token, json=NEW)
-
-    assert answer.status == 201
-    assert answer.json.keys() == {"success", "message", "user"}
-    assert answer.json["success"] is True
-    assert answer.json["message"] == "User created successfully"
-    user = answer.json["user"]
-    assert user.keys() == USER_KEYS
-    assert user["username"] == "new.one"
-    assert user["email"] == "new.one@cronjobs.test"
-    assert user["role"] == "viewer"
-    assert user["is_active"] is True
-    assert sign_in(api, "new.one", "a new secret")["user"] == user
-    assert NEW["password"] not in answer.text
-
-
-def test_a_user_is_registered_with_a_role_and_inactive(api: Api, session: Session, admin: Person) -> None:
-    answer = api.post("/auth/register", token=admin.token, json=NEW | {"role": "admin", "is_active": False})
-
-    assert answer.json["user"]["role"] == "admin"
-    assert answer.json["user"]["is_active"] is False
-    assert stored(session, answer.json["user"]["id"]).password_hash.startswith("$argon2id$")
-
-
-@pytest.mark.parametrize("who", ["editor", "viewer"])
-def test_only_an_admin_registers_lists_and_deletes(
-    api: Api, session: Session, admin: Person, who: str, request: pytest.FixtureRequest
-) -> None:
-    person: Person = request.getfixturevalue(who)
-    before = contents(session)
-
-    # The body is malformed too: who may not is told so first.
-    answers = [
-        api.post("/auth/register", token=person.token, json={}),
-        api.get("/auth/users", token=person.token),
-        api.delete(f"/auth/users/{admin.id}", token=person.token),
-        api.delete(f"/auth/users/{person.id}", token=person.token),
-    ]
-
-    assert [answer.status for answer in answers] == [403] * 4
-    assert all(answer.json.keys() == {"error", "message"} for answer in answers)
-    assert contents(session) == before
-
-
-@pytest.mark.parametrize(
-    "username", ["abc", "x" * 80, "Ольга", "山田太郎", "müller-2", "a.b_c-d", "٣٤٥", "राहुल", "123", "..."]
-)
-def test_a_username_is_kept_as_written(api: Api, admin: Person, username: str) -> None:
-    answer = api.post("/auth/register", token=admin.token, json=NEW | {"username": username})
-
-    assert answer.status == 201
-    assert answer.json["user"]["username"] == username
-    assert sign_in(api, username, NEW["password"])["user"]["username"] == username
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("username", "ab"),
-        ("username", "x" * 81),
-        ("username", "with space"),
-        ("username", "a@b.c"),
-        ("username", "semi;colon"),
-        ("username", "😀😀😀"),
-        ("username", "line\nbreak"),
-        ("username", "zero\u200bwidth"),
-        ("username", "joined\u034f"),
-        ("username", "varied\ufe0f"),
-        ("username", "\u0301abc"),
-        ("username", "nul\x00"),
-        ("username", 12345),
-        ("username", None),
-        ("username", ["abc"]),
-        ("email", "no address"),
-        ("email", "nobody@nowhere"),
-        ("email", "two@at@signs.test"),
-        ("email", "Name <name@cronjobs.test>"),
-        ("email", "a@[127.0.0.1]"),
-        ("email", ""),
-        ("email", "a" * 60 + "@" + "b" * 60 + ".test"),
-        ("email", 1),
-        ("email", None),
-        ("password", "short"),
-        ("password", "p" * 4097),
-        ("password", 1234567),
-        ("password", None),
-        ("role", "owner"),
-        ("role", "Admin"),
-        ("role", 1),
-        ("role", None),
-        ("is_active", "true"),
-        ("is_active", 1),
-        ("is_active", None),
-    ],
-)
-def test_a_value_against_the_rules_is_refused_and_changes_nothing(
-    api: Api, session: Session, admin: Person, field: str, value: Any
-) -> None:
-    before = contents(session)
-
-    answer = api.post("/auth/register", token=admin.token, json=NEW | {field: value})
-
-    assert answer.status == 400
-    assert answer.json.keys() == {"error", "message"}
-    assert NEW["password"] not in answer.text
-    assert field != "password" or str(value) not in answer.text
-    assert contents(session) == before
-
-
-def test_missing_fields_are_named(api: Api, admin: Person) -> None:
-    answer = api.post("/auth/register", token=admin.token, json={"username": "new.one"})
-
-    assert answer.status == 400
-    assert answer.json["missing_fields"] == ["email", "password"]
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        (" Padded@Example.com ", "padded@example.com"),
-        ("somebody@localhost.local", "somebody@localhost.local"),
-        ("Root@LOCALHOST.localhost", "root@localhost.localhost"),
-        ("Ünï@Bücher.example", "ünï@bücher.example"),
-        ("x@xn--bcher-kva.example", "x@bücher.example"),
-        ("a+b@sub.cronjobs.test", "a+b@sub.cronjobs.test"),
-    ],
-)
-def test_an_address_is_stored_in_lower_case(api: Api, admin: Person, given: str, kept: str) -> None:
-    answer = api.post("/auth/register", token=admin.token, json=NEW | {"email": given})
-
-    assert answer.status == 201
-    assert answer.json["user"]["email"] == kept
-
-
-@pytest.mark.parametrize(
-    ("taken", "wanted"),
-    [
-        ({"username": "editor"}, {"username": "editor"}),
-        ({}, {"username": "EDITOR"}),
-        ({"username": "Ольга"}, {"username": "ОЛЬГА"}),
-        ({"username": "straße"}, {"username": "STRASSE"}),
-        ({"username": "é́té"}, {"username": "É́TÉ"}),
-        ({}, {"email": "editor@cronjobs.test"}),
-        ({}, {"email": "EDITOR@cronjobs.test"}),
-        ({"email": "Mixed@Cronjobs.Test"}, {"email": "mixed@cronjobs.test"}),
-    ],
-)
-def test_what_is_taken_in_another_case_is_taken(
-    api: Api, session: Session, settings: Settings, admin: Person, taken: dict[str, str], wanted: dict[str, str]
-) -> None:
-    if taken.get("username") != "editor":
-        add_user(session, settings, **({"username": "somebody"} | taken))
-    before = contents(session)
-
-    answer = api.post("/auth/register", token=admin.token, json=NEW | wanted)
-
-    assert answer.status == 409
-    assert answer.json.keys() == {"error", "message"}
-    assert contents(session) == before
-
-
-def test_of_two_users_registered_at_once_under_one_name_there_is_one(api: Api, session: Session, admin: Person) -> None:
-    names = ["Same.Name", "same.name", "SAME.NAME", "same.Name"]
-
-    def register(name: str) -> int:
-        body = {"username": name, "email": f"{names.index(name)}@cronjobs.test", "password": "a secret"}
-        return api.post("/auth/register", token=admin.token, json=body).status
-
-    with ThreadPoolExecutor(4) as pool:
-        statuses = sorted(pool.map(register, names))
-
-    assert statuses == [201, 409, 409, 409]
-    assert session.scalar(select(func.count()).where(func.lower(User.username) == "same.name")) == 1
-
-
-def test_a_name_that_a_stranger_takes_without_the_lock_is_taken(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The legacy application takes no lock: the unique index has the last word.
-    monkeypatch.setattr(accounts, "_refuse_taken_username", lambda *_: None)
-
-    with pytest.raises(ConflictError):
-        accounts.register(
-            session,
-            accounts.NewUser(username="editor", email="x@cronjobs.test", password="a secret"),
-            caller=None,
-        )
-
-
-# Looking
 
 
 def test_an_admin_sees_all_users(api: Api, admin: Person, editor: Person, viewer: Person) -> None:
@@ -322,9 +96,6 @@ def test_an_unknown_user_is_not_found(
     assert contents(session) == before
 
 
-# Changing
-
-
 def test_users_change_their_own_address_and_password(api: Api, session: Session, viewer: Person) -> None:
     answer = api.put(
         f"/auth/users/{viewer.id}",
@@ -338,7 +109,7 @@ def test_users_change_their_own_address_and_password(api: Api, session: Session,
     assert answer.json["updated_fields"] == ["email", "password"]
     assert answer.json["user"]["email"] == "elsewhere@cronjobs.test"
     assert "another one" not in answer.text
-    assert sign_in(api, "elsewhere@cronjobs.test", "another one")["user"]["id"] == viewer.id
+    assert signed_in(api, "elsewhere@cronjobs.test", "another one")["user"]["id"] == viewer.id
     assert stored(session, viewer.id).check_password("another one")
 
 
@@ -409,10 +180,10 @@ def test_a_change_of_password_ends_the_tokens_and_new_ones_are_good(
     api: Api, session: Session, settings: Settings, other: Person
 ) -> None:
     person = add_user(session, settings, "changer")
-    refresh_token = sign_in(api, "changer")["refresh_token"]
+    refresh_token = signed_in(api, "changer")["refresh_token"]
 
     assert api.put(f"/auth/users/{person.id}", token=person.token, json={"password": "another one"}).status == 200
-    again = sign_in(api, "changer", "another one")
+    again = signed_in(api, "changer", "another one")
 
     assert api.get("/auth/me", token=person.token).status == 401
     assert api.post("/auth/refresh", token=refresh_token).status == 401
@@ -430,7 +201,7 @@ def test_a_deactivation_ends_the_tokens_for_good(api: Api, session: Session, set
     api.put(path, token=admin.token, json={"is_active": True})
 
     assert api.get("/auth/me", token=person.token).status == 401
-    assert api.get("/auth/me", token=sign_in(api, "paused")["access_token"]).status == 200
+    assert api.get("/auth/me", token=signed_in(api, "paused")["access_token"]).status == 200
 
 
 def test_other_changes_leave_the_tokens_alone(api: Api, admin: Person, viewer: Person) -> None:
@@ -439,9 +210,6 @@ def test_other_changes_leave_the_tokens_alone(api: Api, admin: Person, viewer: P
     assert api.put(f"/auth/users/{viewer.id}", token=admin.token, json=body).status == 200
 
     assert api.get("/auth/me", token=viewer.token).json["role"] == "user"
-
-
-# The last admin
 
 
 @pytest.mark.parametrize("body", [{"role": "user"}, {"role": "viewer"}, {"is_active": False}])
@@ -492,9 +260,6 @@ def test_of_admins_who_remove_each_other_at_once_one_stays(
     assert set(statuses) <= {200, 400, 401, 403}
 
 
-# Deleting
-
-
 def test_a_deleted_user_takes_notifications_and_preferences_and_leaves_the_jobs(
     api: Api, session: Session, settings: Settings, admin: Person
 ) -> None:
@@ -542,124 +307,6 @@ def test_another_admin_can_be_deleted(api: Api, session: Session, settings: Sett
     second = add_user(session, settings, "second-admin", role=ADMIN)
 
     assert api.delete(f"/auth/users/{second.id}", token=admin.token).status == 200
-
-
-# Preferences
-
-
-@pytest.mark.parametrize("body", [None, {}])
-def test_preferences_are_made_with_the_defaults_on_first_use(
-    api: Api, session: Session, viewer: Person, body: Any
-) -> None:
-    path = f"/auth/users/{viewer.id}/preferences"
-
-    answer = api.get(path, token=viewer.token) if body is None else api.put(path, token=viewer.token, json=body)
-
-    assert answer.status == 200
-    assert answer.json.keys() == {"message", "preferences"}
-    assert answer.json["preferences"] == NOTIFICATION_DEFAULTS
-    assert list(session.scalars(select(UserNotificationPreferences.user_id))) == [viewer.id]
-    assert api.get(path, token=viewer.token).json["preferences"] == NOTIFICATION_DEFAULTS
-
-
-def test_preferences_change_in_part(api: Api, admin: Person, viewer: Person) -> None:
-    path = f"/auth/users/{viewer.id}/preferences"
-
-    answer = api.put(path, token=viewer.token, json={"daily_digest": True, "weekly_report": False, "unknown": "x"})
-
-    assert answer.json["preferences"] == NOTIFICATION_DEFAULTS | {"daily_digest": True, "weekly_report": False}
-    changed = api.put(path, token=admin.token, json={"weekly_report": True}).json["preferences"]
-    assert changed == NOTIFICATION_DEFAULTS | {"daily_digest": True}
-    assert api.get(path, token=viewer.token).json["preferences"] == changed
-
-
-@pytest.mark.parametrize(
-    "body", [{"daily_digest": 1}, {"daily_digest": "true"}, {"daily_digest": None, "weekly_report": False}, [], None]
-)
-def test_preferences_that_are_no_booleans_are_refused(api: Api, session: Session, viewer: Person, body: Any) -> None:
-    before = contents(session)
-
-    answer = api.put(f"/auth/users/{viewer.id}/preferences", token=viewer.token, json=body)
-
-    assert answer.status == 400
-    assert contents(session) == before
-
-
-def test_preferences_asked_for_the_first_time_by_many_are_one(api: Api, session: Session, viewer: Person) -> None:
-    def ask(number: int) -> int:
-        if number % 3 == 0:
-            return api.get(f"/auth/users/{viewer.id}/preferences", token=viewer.token).status
-        if number % 3 == 1:
-            return api.put(f"/auth/users/{viewer.id}/preferences", token=viewer.token, json={}).status
-        columns = {"jobs_table_columns": {"pic_team": False}}
-        return api.put(f"/auth/users/{viewer.id}/ui-preferences", token=viewer.token, json=columns).status
-
-    with ThreadPoolExecutor(4) as pool:
-        statuses = list(pool.map(ask, range(12)))
-
-    assert statuses == [200] * 12
-    assert len(session.scalars(select(UserNotificationPreferences)).all()) == 1
-    assert len(session.scalars(select(UserUiPreferences)).all()) == 1
-
-
-def test_columns_are_the_defaults_until_chosen(api: Api, viewer: Person) -> None:
-    answer = api.get(f"/auth/users/{viewer.id}/ui-preferences", token=viewer.token)
-
-    assert answer.status == 200
-    assert answer.json == {"preferences": {"jobs_table_columns": COLUMN_DEFAULTS}}
-
-
-def test_unknown_columns_are_dropped_and_missing_ones_reset(api: Api, admin: Person, viewer: Person) -> None:
-    path = f"/auth/users/{viewer.id}/ui-preferences"
-
-    first = api.put(path, token=viewer.token, json={"jobs_table_columns": {"target_url": True, "unknown": "x"}})
-    second = api.put(path, token=admin.token, json={"jobs_table_columns": {"pic_team": False}})
-
-    assert first.status == second.status == 200
-    assert first.json == {"preferences": {"jobs_table_columns": COLUMN_DEFAULTS | {"target_url": True}}}
-    assert second.json == {"preferences": {"jobs_table_columns": COLUMN_DEFAULTS | {"pic_team": False}}}
-    assert api.get(path, token=viewer.token).json == second.json
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"jobs_table_columns": None},
-        {"jobs_table_columns": []},
-        {"jobs_table_columns": "pic_team"},
-        {"jobs_table_columns": {"pic_team": 1}},
-        {"jobs_table_columns": {"pic_team": None}},
-        {"jobs_table_columns": {"pic_team": "false", "end_date": True}},
-    ],
-)
-def test_columns_that_are_no_booleans_are_refused(api: Api, session: Session, viewer: Person, body: Any) -> None:
-    before = contents(session)
-
-    answer = api.put(f"/auth/users/{viewer.id}/ui-preferences", token=viewer.token, json=body)
-
-    assert answer.status == 400
-    assert contents(session) == before
-
-
-@pytest.mark.parametrize("junk", [None, "", "no json", "[1]", "null", '{"pic_team": "no", "unknown": true}'])
-def test_a_stored_choice_that_is_junk_reads_as_the_defaults(
-    api: Api, session: Session, viewer: Person, junk: str | None
-) -> None:
-    session.add(UserUiPreferences(user_id=viewer.id, jobs_table_columns=junk))
-    session.commit()
-    path = f"/auth/users/{viewer.id}/ui-preferences"
-
-    assert api.get(path, token=viewer.token).json == {"preferences": {"jobs_table_columns": COLUMN_DEFAULTS}}
-    assert api.put(path, token=viewer.token, json={"jobs_table_columns": {}}).status == 200
-
-
-def test_a_viewer_changes_their_own_preferences(api: Api, session: Session, settings: Settings) -> None:
-    person = add_user(session, settings, "reader", role=VIEWER)
-
-    answer = api.put(f"/auth/users/{person.id}/preferences", token=person.token, json={"daily_digest": True})
-
-    assert answer.status == 200
 
 
 def test_a_token_issued_at_the_very_instant_of_the_change_is_good(
