@@ -83,7 +83,7 @@ def _referred(
     reader: Any, shape: Shape, reference: Reference, kinds: Sequence[Kind], engine: EngineName
 ) -> Iterator[tuple[_Value, int]]:
     """What the rows of the source refer to, each with the number of rows; a reference with a null refers to nothing."""
-    texts = ", ".join(kind.text(quoted(name), engine) for name, kind in zip(reference.columns, kinds, strict=True))
+    texts = ", ".join(_raw(kind, name, engine) for name, kind in zip(reference.columns, kinds, strict=True))
     filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in reference.columns)
     groups = ", ".join(str(number + 1) for number in range(len(kinds)))
     statement = f"SELECT {texts}, count(*) FROM {shape.at(engine)} WHERE {filled} GROUP BY {groups}"
@@ -108,7 +108,7 @@ def _present(
         for value in askable
     )
     columns = ", ".join(quoted(name) for name in to)
-    texts = ", ".join(kind.text(quoted(name), engine) for name, kind in zip(to, kinds, strict=True))
+    texts = ", ".join(_raw(kind, name, engine) for name, kind in zip(to, kinds, strict=True))
     rows = execute(writer, f"SELECT {texts} FROM {at} WHERE ({columns}) IN (VALUES {listed})")
     return {tuple(_text(one) for one in row) for row in rows}
 
@@ -120,6 +120,11 @@ def _speakable(text: str, kind: Kind) -> bool:
     return whole and (kind.free or not text.startswith("?"))
 
 
+def _raw(kind: Kind, name: str, engine: EngineName) -> str:
+    """SQL: the canonical text of a column. From SQLite as bytes, because not all that it keeps as text can be read."""
+    text = kind.text(quoted(name), engine)
+    return f"CAST({text} AS BLOB)" if engine == "sqlite" else text
+
+
 def _text(value: Any) -> str:
-    # A picture may give texts as the bytes that the file has.
     return value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
