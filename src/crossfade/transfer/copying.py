@@ -8,11 +8,14 @@ and the target is as if nothing had happened.
 
 import json
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from crossfade.transfer import (
     checks,
+    continuing,
     dangling,
     ends,
     indexes,
@@ -26,14 +29,17 @@ from crossfade.transfer import (
     writers,
 )
 from crossfade.transfer.ends import End
-from crossfade.transfer.faults import explained
+from crossfade.transfer.exclusions import Exclusions, exclusions
+from crossfade.transfer.faults import explained, explained_both
 from crossfade.transfer.lanes import attached
 from crossfade.transfer.ledger import Unfinished
 from crossfade.transfer.loading import load
 from crossfade.transfer.plan import Plan
+from crossfade.transfer.preflight import scan
 from crossfade.transfer.reports import CopyReport, Listener, TableCopied
 from crossfade.transfer.shapes import Shape
 from crossfade.transfer.transactions import execute, scalar, transaction, trial
+from crossfade.transfer.verifying import Expectation, verify
 from crossfade.transfer.work import Options, Work
 
 __all__ = ["Options", "copy"]
@@ -100,6 +106,11 @@ def _occupied(target: End, plan: Plan, writer: Any, unfinished: Unfinished | Non
 
 def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> None:
     work.report.tables = [TableCopied(shape.name, rows=_count(work, shape)) for shape in work.plan.shapes]
+    excluded = _excluded(work)
+    if excluded is None:
+        work.report.stopped = True
+        return
+    work = replace(work, excluded=excluded)
     if handed_over:
         _finish(work, _hand_over(work))
         return
@@ -107,19 +118,38 @@ def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> No
     if unfinished is not None and work.options.resume != "restart":
         work.report.resumed = True
         if not work.options.dry_run:
-            _load(work, unfinished.id)
-            _finish(work, unfinished.id)
+            _finish(work, continuing.go_on(work, unfinished))
         return
     occupied = _occupied(work.target, work.plan, work.writer, unfinished)
     if occupied:
-        joining.ensure_keys(work, occupied)
-        if not joining.conflicts(work, occupied) and not work.options.dry_run:
-            joining.join(work, occupied, unfinished)
-            _analyse(work)
+        _join(work, occupied, unfinished)
     elif not work.options.dry_run:
         copy_id = _begin(work, unfinished)
         _load(work, copy_id)
         _finish(work, copy_id)
+
+
+def _excluded(work: Work) -> Exclusions | None:
+    """The rows that stay behind; None if there are any and they stop the copy."""
+    with explained(work.source, work.reader, ", ".join(work.plan.names)):
+        found = scan(work.source, work.target, work.plan.shapes, work.reader, listener=work.listener)
+        work.report.bad_values = found.bad
+        work.report.bad_rows = found.rows
+        if not found.rows:
+            return Exclusions()
+        if work.options.bad_values == "stop":
+            return None
+        return exclusions(found, work.plan.shapes, work.reader, source=work.source.engine, target=work.target.engine)
+
+
+def _join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -> None:
+    joining.ensure_keys(work, occupied)
+    if joining.conflicts(work, occupied):
+        work.report.stopped = True
+    elif not work.options.dry_run:
+        joining.join(work, occupied, unfinished)
+        _analyse(work)
+        _verify(work, merged=True)
 
 
 def _count(work: Work, shape: Shape) -> int:
@@ -138,6 +168,7 @@ def _begin(work: Work, unfinished: Unfinished | None) -> str:
         seeds.give_way(writer, work.engine, plan)
         copy_id = _enter(work)
         ledger.keep_aside(writer, copy_id, [*still, *indexes.set_aside(writer, plan.shapes)])
+        work.put_aside(copy_id)
     return copy_id
 
 
@@ -174,8 +205,8 @@ def _hand_over(work: Work) -> str:
 
 def _load(work: Work, copy_id: str) -> None:
     progress = ledger.progress(work.writer, copy_id)
-    for shape, table in zip(work.plan.shapes, work.report.tables, strict=True):
-        load(work, copy_id, shape, progress[shape.name], rows=table.rows)
+    for shape in work.plan.shapes:
+        load(work, copy_id, shape, progress[shape.name])
     rebuilding.rebuild(work.target, work.writer, copy_id, jobs=work.options.jobs, listener=work.listener)
 
 
@@ -187,9 +218,31 @@ def _finish(work: Work, copy_id: str) -> None:
         progress = ledger.progress(work.writer, copy_id)
         for table in work.report.tables:
             table.inserted = progress[table.table].copied
+            table.quarantined = work.excluded.rows_by_table.get(table.table, 0)
+    _verify(work, merged=False)
+    with explained(work.target, work.writer, "the ledger"):
         writers.ensure_lasting(work.writer)
         with transaction(work.writer):
             ledger.end(work.writer, copy_id)
+
+
+def _verify(work: Work, *, merged: bool) -> None:
+    """Compares the target with the picture."""
+    if not work.options.verify:
+        return
+    if merged and any(table.merged for table in work.report.tables):
+        work.note(["rows that were found under other keys can't be compared with the source's"])
+        return
+    kept = {table.table: table.skipped for table in work.report.tables} if merged else {}
+    with explained_both((work.source, work.reader), (work.target, work.writer), "the proof"):
+        work.report.verified = verify(
+            work.source,
+            work.target,
+            work.plan,
+            expectation=Expectation(work.where, merged=merged, kept=kept),
+            listener=work.listener,
+            connections=(work.reader, work.writer),
+        )
 
 
 def _analyse(work: Work) -> None:

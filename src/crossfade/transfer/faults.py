@@ -33,9 +33,23 @@ def explained(end: End, connection: Any, table: str, *, kind: type[CopyError] = 
     try:
         yield
     except connection.Error as error:
-        if is_lost(connection):
-            raise CopyInterruptedError(url=end.masked, reason=said(error)) from error
-        reason = said(error)
-        if getattr(error, "sqlstate", None) == _LOCKED:
-            reason = f"somebody else holds on to it, {reason}"
-        raise kind(table=table, url=end.masked, reason=reason) from error
+        raise _explained(error, end, connection, table, kind) from error
+
+
+def _explained(error: BaseException, end: End, connection: Any, table: str, kind: type[CopyError]) -> CopyError:
+    if is_lost(connection):
+        return CopyInterruptedError(url=end.masked, reason=said(error))
+    reason = said(error)
+    if getattr(error, "sqlstate", None) == _LOCKED:
+        reason = f"somebody else holds on to it, {reason}"
+    return kind(table=table, url=end.masked, reason=reason)
+
+
+@contextmanager
+def explained_both(source: tuple[End, Any], target: tuple[End, Any], what: str) -> Generator[None]:
+    """The same for work on both connections: it is about the one that is gone, else about the target."""
+    try:
+        yield
+    except (source[1].Error, target[1].Error) as error:
+        end, connection = source if is_lost(source[1]) else target
+        raise _explained(error, end, connection, what, CopyFailedError) from error

@@ -18,7 +18,7 @@ from crossfade.transfer.loading import batches
 from crossfade.transfer.merging import Found, Merge
 from crossfade.transfer.reports import TableCopied
 from crossfade.transfer.shapes import Shape
-from crossfade.transfer.transactions import execute, scalar, transaction, trial
+from crossfade.transfer.transactions import scalar, transaction, trial
 from crossfade.transfer.work import Work
 
 _EXAMPLES = 100
@@ -63,6 +63,7 @@ def join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -
         dangling = _dangling(work)
         aside = [*still, *indexes.set_aside(writer, empty)]
         for shape, table in zip(plan.shapes, work.report.tables, strict=True):
+            table.quarantined = work.excluded.rows_by_table.get(shape.name, 0)
             staged = shape.name in occupied or (work.options.remap and bool(shape.references))
             with explained(work.target, writer, shape.name, kind=MergeFailedError):
                 (_merge if staged else _append)(work, shape, table)
@@ -73,7 +74,7 @@ def join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -
                 indexes.bring_back(writer, one)
         _ensure_none_dangles(work, dangling)
         work.note(sequences.stand_right(writer, plan, sequences.positions(work.reader, plan)))
-        _enter(work)
+        work.put_aside(_enter(work))
 
 
 def _made(work: Work, shape: Shape) -> Merge:
@@ -106,7 +107,7 @@ def _look(work: Work, shape: Shape) -> Found:
 def _merge(work: Work, shape: Shape, table: TableCopied) -> None:
     merge, lane = _made(work, shape), work.lane(shape)
     merge.open(work.writer)
-    work.listener.began("copy", shape.name, table.rows)
+    work.listener.began("copy", shape.name, work.rows(shape))
     with batches(work, shape, lane) as arriving:
         for batch in arriving:
             lane.write(work.writer, batch, merging.STAGED)
@@ -122,7 +123,7 @@ def _merge(work: Work, shape: Shape, table: TableCopied) -> None:
 
 def _append(work: Work, shape: Shape, table: TableCopied) -> None:
     lane = work.lane(shape)
-    work.listener.began("copy", shape.name, table.rows)
+    work.listener.began("copy", shape.name, work.rows(shape))
     with batches(work, shape, lane) as arriving:
         for batch in arriving:
             lane.write(work.writer, batch, shape.at(work.engine))
@@ -151,7 +152,7 @@ def _references_to_nothing(writer: Any, shape: Shape) -> int:
     return int(scalar(writer, "SELECT count(*) FROM pragma_foreign_key_check(?)", (shape.bare,)))
 
 
-def _enter(work: Work) -> None:
+def _enter(work: Work) -> str:
     """The merge's entry in the ledger, over as soon as it is begun."""
     options = {"policy": work.options.policy, "newest_by": work.options.newest_by, "remap": work.options.remap}
     copy = ledger.begin(
@@ -163,4 +164,4 @@ def _enter(work: Work) -> None:
         tables={},
     )
     ledger.end(work.writer, copy)
-    execute(work.writer, "DELETE FROM crossfade_copy_waiting")
+    return copy

@@ -18,12 +18,12 @@ from crossfade.transfer.transactions import transaction
 from crossfade.transfer.work import Work
 
 
-def load(work: Work, copy: str, shape: Shape, progress: Progress, *, rows: int) -> None:
-    """Brings the rows of a table that aren't there yet; `rows` is how many the picture has."""
+def load(work: Work, copy: str, shape: Shape, progress: Progress) -> None:
+    """Brings the rows of a table that aren't there yet."""
     if progress.state == "loaded":
         return
     lane = work.lane(shape)
-    work.listener.began("copy", shape.name, rows)
+    work.listener.began("copy", shape.name, work.rows(shape))
     if progress.copied:
         work.listener.advanced("copy", shape.name, progress.copied)
     with batches(work, shape, lane, after=progress.position) as arriving:

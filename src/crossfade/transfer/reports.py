@@ -114,6 +114,8 @@ class CopyReport:
     resumed: bool = False
     shared: bool = False
     """Source and target are one database: nothing was done."""
+    stopped: bool = False
+    """Nothing was copied because of the bad values or the conflicts; after a dry run: nothing would be."""
     bad_values: list[BadValue] = field(default_factory=list)
     """The first hundred."""
     bad_rows: int = 0
@@ -128,8 +130,7 @@ class CopyReport:
     @property
     def ok(self) -> bool:
         """Whether everything is as it was asked for."""
-        refused = bool(self.bad_values or self.conflicts) and not any(one.rows for one in self.tables)
-        return not refused and (self.verified is None or self.verified.ok)
+        return not self.stopped and (self.verified is None or self.verified.ok)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON has it."""
@@ -168,9 +169,7 @@ class VerifyReport:
     @property
     def ok(self) -> bool:
         """Whether both hold the same rows (after the repair, if one was asked for), and no reference dangles."""
-        return not self.orphans and not any(
-            one.missing + one.extra + one.changed - one.repaired for one in self.tables
-        )
+        return not self.orphans and not any(one.missing + one.extra + one.changed - one.repaired for one in self.tables)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON has it."""

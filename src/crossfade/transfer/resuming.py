@@ -53,11 +53,20 @@ def give_up(connection: Any, unfinished: Unfinished, *, target: End, plan: Plan)
     Raises TargetChangedError if rows of other tables refer to them by now.
     """
     copied = ledger.progress(connection, unfinished.id)
-    for name in copied:
-        _ensure_nobody_refers(connection, name, copied.keys(), unfinished=unfinished, target=target, plan=plan)
-    _empty(connection, [one.place for one in copied.values()])
+    empty(connection, list(copied), unfinished, target=target, plan=plan)
     ledger.end(connection, unfinished.id, state="given up")
     return ledger.aside(connection, unfinished.id)
+
+
+def empty(connection: Any, tables: Collection[str], unfinished: Unfinished, *, target: End, plan: Plan) -> None:
+    """Takes the rows of the copy out of these tables of its own, in the caller's transaction.
+
+    Raises TargetChangedError if rows of tables that it isn't about refer to them by now.
+    """
+    copied = ledger.progress(connection, unfinished.id)
+    for name in tables:
+        _ensure_nobody_refers(connection, name, copied.keys(), unfinished=unfinished, target=target, plan=plan)
+    _empty(connection, [copied[name].place for name in tables])
 
 
 def _ensure_nobody_refers(

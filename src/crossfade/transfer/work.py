@@ -1,10 +1,12 @@
 """One call of a copy: what a person decided about it, its two ends, and its connections to them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from crossfade.transfer import quarantine
 from crossfade.transfer.ends import End
+from crossfade.transfer.exclusions import Exclusions
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.lanes import Lane, lane
 from crossfade.transfer.plan import Plan
@@ -50,6 +52,8 @@ class Work:
     reader: Any
     """The connection of the picture."""
     writer: Any
+    excluded: Exclusions = field(default_factory=Exclusions)
+    """The rows that stay behind."""
 
     @property
     def engine(self) -> EngineName:
@@ -58,7 +62,23 @@ class Work:
 
     def lane(self, shape: Shape) -> Lane:
         """How the rows of a table get across."""
-        return lane(self.source, self.target, shape)
+        return lane(self.source, self.target, shape, where=self.excluded.where_good(shape.name))
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """By table, for those from which rows stay behind: SQL of the source for the rows that are carried."""
+        good = {name: self.excluded.where_good(name) for name in self.plan.names}
+        return {name: condition for name, condition in good.items() if condition is not None}
+
+    def put_aside(self, copy: str) -> None:
+        """Keeps the rows that stay behind in the quarantine, in the caller's transaction."""
+        for shape in self.plan.shapes:
+            quarantine.put_aside(self.excluded, shape, self.reader, self.writer, source=self.source.engine, copy=copy)
+
+    def rows(self, shape: Shape) -> int:
+        """How many rows of a table are carried."""
+        table = next(one for one in self.report.tables if one.table == shape.name)
+        return table.rows - self.excluded.rows_by_table.get(shape.name, 0)
 
     def note(self, sentences: Iterable[str]) -> None:
         """Tells a person, now and in the report."""
