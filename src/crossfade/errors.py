@@ -39,6 +39,7 @@
     │   ├── CopyConflictError                    the target has rows that this copy would meet
     │   ├── CopyFailedError                      the database objects to a row, or to what is built over them
     │   ├── MergeFailedError                     the same, and all of it was taken back
+    │   ├── RepairFailedError                    the same, and what was repaired before it stays
     │   └── CopyInterruptedError                 the connection broke on the way
     └── RefusedError                             exit 3: possible, but it would do harm
         ├── NotDisposableError                   a test on a database that isn't one for tests
@@ -360,6 +361,12 @@ class MergeFailedError(CopyError):
     """{table} of {url}: {reason}. Nothing was changed; once the cause is gone, call it again."""
 
     code = "merge-failed"
+
+
+class RepairFailedError(CopyError):
+    """{table} of {url}: {reason}. What was repaired stays; once the cause is gone, the same command does the rest."""
+
+    code = "repair-failed"
 
 
 class CopyInterruptedError(CopyError):

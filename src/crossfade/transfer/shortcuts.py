@@ -6,11 +6,11 @@ same, and is left to `digests`.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from crossfade.transfer.digests import PostgresqlSide, Side, SqliteSide
-from crossfade.transfer.ends import End
 from crossfade.transfer.shapes import Shape, quoted
 
 _OTHER = "crossfade_other"
@@ -18,13 +18,11 @@ _ROW_NUMBERS = ("rowid", "oid", "_rowid_")
 
 
 class Beside:
-    """The target's file, seen by the source's connection."""
+    """Another SQLite file, seen by a connection to the first."""
 
-    def __init__(self, source: SqliteSide, target: End) -> None:
-        """Attaches it, for as long as the connection's transaction lasts."""
-        self._source = source
-        name = f"file:{quote(str(target.route.path))}?mode=ro"
-        source.connection.execute(f"ATTACH ? AS {_OTHER}", (name,))
+    def __init__(self, side: SqliteSide) -> None:
+        """`side` is in a transaction that began after `seen_beside`."""
+        self._side = side
 
     def proved(self, shape: Shape) -> int | None:
         """How many rows both tables have, if every row is stored alike in both."""
@@ -41,7 +39,7 @@ class Beside:
         return None
 
     def _count(self, schema: str, shape: Shape) -> int:
-        return int(self._source.query(f"SELECT count(*) FROM {schema}.{quoted(shape.bare)}")[0][0])
+        return int(self._side.query(f"SELECT count(*) FROM {schema}.{quoted(shape.bare)}")[0][0])
 
     def _same(self, shape: Shape, by: Sequence[str]) -> int:
         """How many rows have a partner by these columns, which are unique on both sides, and are stored as it is."""
@@ -50,7 +48,7 @@ class Beside:
         partner = " AND ".join(f"a.{one} = b.{one}" for one in by)
         table = quoted(shape.bare)
         return int(
-            self._source.query(
+            self._side.query(
                 f"SELECT count(*) FROM main.{table} AS a CROSS JOIN {_OTHER}.{table} AS b ON {partner}"
                 f" WHERE {_all(columns)}"
             )[0][0]
@@ -64,7 +62,7 @@ class Beside:
             return None
         try:
             for schema in ("main", _OTHER):
-                self._source.query(f"SELECT {free} FROM {schema}.{quoted(shape.bare)} LIMIT 0")
+                self._side.query(f"SELECT {free} FROM {schema}.{quoted(shape.bare)} LIMIT 0")
         except sqlite3.OperationalError:
             return None  # a table WITHOUT ROWID
         return free
@@ -77,7 +75,7 @@ class Beside:
         )
 
     def _columns(self, schema: str, shape: Shape) -> list[tuple[str, int]]:
-        rows = self._source.query(f"PRAGMA {schema}.table_info({quoted(shape.bare)})")
+        rows = self._side.query(f"PRAGMA {schema}.table_info({quoted(shape.bare)})")
         return [(_text(row[1]), row[5]) for row in rows]
 
 
@@ -88,13 +86,15 @@ def alike(source: Side, target: Side, shapes: Iterable[Shape]) -> frozenset[str]
     return frozenset(shape.name for shape in shapes if _types(source, shape) == _types(target, shape))
 
 
-def beside(source: Side, target: End) -> Beside | None:
-    """The target seen from the source, if both are SQLite files and the source's connection hasn't seen it before."""
-    if not isinstance(source, SqliteSide) or target.engine != "sqlite" or source.where:
-        return None
-    names = {_text(name) for _, name, _ in source.query("PRAGMA database_list")}
-    # What was attached before is seen as it was then.
-    return None if _OTHER in names else Beside(source, target)
+@contextmanager
+def seen_beside(connection: sqlite3.Connection, other: sqlite3.Connection) -> Generator[None]:
+    """Lets a connection with nothing begun see the file of another one, for as long as the block lasts."""
+    path = next(_text(file) for _, name, file in other.execute("PRAGMA database_list") if _text(name) == "main")
+    connection.execute(f"ATTACH ? AS {_OTHER}", (f"file:{quote(path)}?mode=ro",))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {_OTHER}")
 
 
 def _types(side: PostgresqlSide, shape: Shape) -> dict[str, str]:

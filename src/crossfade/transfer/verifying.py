@@ -1,65 +1,31 @@
-"""Proves that two databases hold the same rows, or says which differ: the order of the steps.
+"""Proves that two databases hold the same rows, or says which don't agree: the steps, from opening to the report.
 
-Each table is proved equal by the cheapest proof that fits both engines; the sums of its buckets are asked for only if
-that fails, and only rows of the buckets that differ are read. Values are compared by what they mean, so two engines
-never differ for how they write. Both sides are read at one moment each, and at the same time.
+Each table gets the cheapest proof that fits both engines; the sums of its buckets are asked for only if that fails, and
+only rows of the buckets that differ are read. Values are compared by what they mean, so two engines never differ for
+how they write. Each side is read at one moment, both at the same time.
 
-`quick` counts, and looks at some of the rows; it proves nothing.
+How a table is compared is left to `comparing`, what mends it to `repairing`.
 """
 
+import sqlite3
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Collection, Generator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from crossfade.transfer import differences, ends, pictures, references, shortcuts
-from crossfade.transfer.differences import Differing
-from crossfade.transfer.digests import PostgresqlSide, Side, Sum, side
-from crossfade.transfer.ends import End, Role
+from crossfade.transfer import ends, pictures, repairing, shortcuts, writers
+from crossfade.transfer.comparing import Comparison, Expectation
+from crossfade.transfer.digests import Side, SqliteSide, side
+from crossfade.transfer.ends import End
 from crossfade.transfer.plan import Plan
-from crossfade.transfer.reports import Listener, Orphan, Silence, TableVerified, VerifyReport
-from crossfade.transfer.shapes import Shape
+from crossfade.transfer.repairing import Extra, Found
+from crossfade.transfer.reports import Listener, Silence, TableVerified, VerifyReport
+from crossfade.transfer.transactions import by_hand
 
-Answer = TypeVar("Answer")
-
-_DIFFERENCES = 1000
-_ORPHANS = 100
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """What the target is expected to be. By default it holds the rows of the source, all of them and no others."""
-
-    where: Mapping[str, str] = field(default_factory=dict)
-    """By table: a condition in SQL of the source, for the rows that should be in the target; others should not."""
-    merged: bool = False
-    """Whether the target had rows before: those that the source hasn't are its own, and may be there."""
-    kept: Mapping[str, int] = field(default_factory=dict)
-    """By table: how many rows of the target were there and were kept, so that so many may have other values."""
-
+__all__ = ["EQUAL", "Expectation", "verify"]
 
 EQUAL = Expectation()
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One proof, with both sides open."""
-
-    source: Side
-    target: Side
-    plan: Plan
-    expectation: Expectation
-    listener: Listener
-    report: VerifyReport
-    pools: tuple[Executor, Executor]
-    """One thread for each side."""
-    beside: shortcuts.Beside | None
-    alike: Collection[str]
-    """The tables that PostgreSQL's own hashes can compare."""
-    unlike: list[Shape] = field(default_factory=list)
-    """The tables that no cheap proof found equal."""
 
 
 def verify(
@@ -68,43 +34,93 @@ def verify(
     plan: Plan,
     *,
     quick: bool = False,
+    repair: bool = False,
+    extra: Extra = "keep",
     expectation: Expectation = EQUAL,
     listener: Listener | None = None,
     connections: tuple[Any, Any] | None = None,
 ) -> VerifyReport:
     """Compares the tables of a plan, and looks for references that dangle on either side.
 
-    `connections` are the drivers' own, to the source and the target, on which `kinds.install` was called: what they see
-    is compared, in the transaction that is open or in one of their own. Without them a moment of each side is taken.
-    Raises UnreachableError and its kin.
+    `quick` counts and looks at some of the rows, see `Comparison.glimpses`. `repair` copies rows that are missing or
+    differ, and compares their tables again; rows that the target alone has stay (`extra` keep) or are put aside.
+
+    `connections` are the drivers' own, prepared as `kinds.install` does it: one of a picture of the source, and one to
+    the target that has nothing begun, neither before nor afterwards. A repair is written through it, and whoever gives
+    it has the right to write (`writers.writer`). Without them both are opened here.
+
+    Raises CopyRunningError, RepairFailedError, UnreachableError and its kin.
     """
     began = time.monotonic()
     report = VerifyReport(source=source.masked, target=target.masked, quick=quick)
     if ends.same_database(source, target):
         report.shared = True
         return report
+    listener = listener or Silence()
     with ExitStack() as stack:
-        here, there = connections or tuple(
-            stack.enter_context(pictures.take(end)).connections[0] for end in (source, target)
-        )
-        sides = side(here, expectation.where), side(there)
-        pools = stack.enter_context(_threads(*sides))
-        beside = shortcuts.beside(sides[0], target)
-        alike = shortcuts.alike(*sides, plan.shapes)
-        work = _Work(*sides, plan, expectation, listener or Silence(), report, pools, beside, alike)
-        _compare(work)
-        _check_references(work)
+        if connections is None:
+            reader = stack.enter_context(pictures.take(source)).connections[0]
+            other = stack.enter_context(writers.writer(target) if repair else target.connection())
+        else:
+            reader, other = connections
+        found = stack.enter_context(Found()) if repair else None
+        with _opened(reader, other, plan, expectation, listener, quick=quick) as comparison:
+            if quick:
+                report.tables = comparison.glimpses(plan.shapes, report.differences)
+                report.notes.append("a quick look: references were not looked at, and not every row")
+            else:
+                report.tables = comparison.tables(
+                    plan.shapes, report.differences, None if found is None else found.note
+                )
+                if not found:
+                    report.orphans = comparison.orphans(plan.shapes, plan.metadata, equal=_equal(report.tables))
+        if found:
+            report.notes += repairing.repair(source, target, plan, reader, other, found, extra=extra, listener=listener)
+            with _opened(reader, other, plan, expectation, listener) as comparison:
+                again = comparison.tables([plan.shape(name) for name in found.tables], [])
+                _settle(report.tables, again)
+                report.orphans = comparison.orphans(plan.shapes, plan.metadata, equal=_equal(again))
     report.seconds = time.monotonic() - began
     return report
 
 
 @contextmanager
+def _opened(
+    reader: Any, other: Any, plan: Plan, expectation: Expectation, listener: Listener, *, quick: bool = False
+) -> Generator[Comparison]:
+    """A comparison of what a connection of a picture and one to the target see."""
+    by_hand(other)
+    with ExitStack() as stack:
+        files = isinstance(reader, sqlite3.Connection) and isinstance(other, sqlite3.Connection)
+        seen = files and not quick and not expectation.where
+        if seen:
+            # The target's connection sees the source's file: the picture's could not let go of the target's again.
+            stack.enter_context(shortcuts.seen_beside(other, reader))
+        stack.enter_context(_moment(other))
+        here, there = side(reader, expectation.where), side(other)
+        beside = shortcuts.Beside(there) if seen and isinstance(there, SqliteSide) else None
+        pools = stack.enter_context(_threads(here, there))
+        yield Comparison(here, there, expectation, listener, pools, beside, shortcuts.alike(here, there, plan.shapes))
+
+
+@contextmanager
+def _moment(connection: Any) -> Generator[None]:
+    """What the connection reads within the block is of one moment."""
+    sqlite = isinstance(connection, sqlite3.Connection)
+    connection.execute("BEGIN" if sqlite else "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
 def _threads(*sides: Side) -> Generator[tuple[Executor, Executor]]:
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+    with ThreadPoolExecutor(1, "crossfade-source") as one, ThreadPoolExecutor(1, "crossfade-target") as other:
         try:
             yield one, other
         except BaseException:
-            # Whoever gives up doesn't wait for statements that nobody wants the answer of any more.
+            # Whoever gives up doesn't wait for answers that nobody wants any more.
             for pool in (one, other):
                 pool.shutdown(wait=False, cancel_futures=True)
             for each in sides:
@@ -112,81 +128,16 @@ def _threads(*sides: Side) -> Generator[tuple[Executor, Executor]]:
             raise
 
 
-def _compare(work: _Work) -> None:
-    """Compares all tables."""
-    for shape, (here, there) in _counted(work):
-        verified = TableVerified(shape.name, here, there)
-        work.report.tables.append(verified)
-        work.listener.advanced("verify", shape.name, here)
-        work.listener.ended("verify", shape.name)
-    for shape in work.unlike:
-        verified = next(one for one in work.report.tables if one.table == shape.name)
-        for difference in _differing(work, shape):
-            _note(work, verified, difference)
+def _equal(tables: Collection[TableVerified]) -> bool:
+    return not any(one.missing or one.extra or one.changed for one in tables)
 
 
-def _counted(work: _Work) -> Iterator[tuple[Shape, tuple[int, int]]]:
-    """The rows that each table has on both sides; those tables that are not proved equal are noted as `unlike`."""
-    # All sums are asked for before the first is waited for, so neither side waits for the other.
-    sums = {} if work.beside else {shape.name: _sums(work, shape) for shape in work.plan.shapes}
-    for shape in work.plan.shapes:
-        work.listener.began("verify", shape.name, None)
-        if work.beside is not None:
-            rows = work.pools[0].submit(work.beside.proved, shape).result()
-            if rows is not None:
-                yield shape, (rows, rows)
-                continue
-            work.unlike.append(shape)
-            yield shape, (work.source.count(shape), work.target.count(shape))
-            continue
-        here, there = (future.result() for future in sums[shape.name])
-        if here != there:
-            work.unlike.append(shape)
-        yield shape, (here.rows, there.rows)
-
-
-def _sums(work: _Work, shape: Shape) -> tuple[Future[Sum], Future[Sum]]:
-    """Both sums of a table, to come."""
-    here, there = work.source, work.target
-    if isinstance(here, PostgresqlSide) and isinstance(there, PostgresqlSide) and shape.name in work.alike:
-        return work.pools[0].submit(here.own_sum, shape), work.pools[1].submit(there.own_sum, shape)
-    return work.pools[0].submit(here.sum, shape), work.pools[1].submit(there.sum, shape)
-
-
-def _differing(work: _Work, shape: Shape) -> Iterator[Differing]:
-    here, there = _both(work, lambda each: each.buckets(shape))
-    buckets: set[int] | None = differences.differing_buckets(here, there)
-    if not buckets:
-        return
-    if not differences.worth_choosing(buckets, here, there):
-        buckets = None
-    yield from differences.between(work.source, work.target, shape, buckets, work.pools)
-
-
-def _both(work: _Work, ask: Callable[[Side], Answer]) -> tuple[Answer, Answer]:
-    """The answers of both sides, asked at once."""
-    futures = work.pools[0].submit(ask, work.source), work.pools[1].submit(ask, work.target)
-    return futures[0].result(), futures[1].result()
-
-
-def _note(work: _Work, verified: TableVerified, difference: Differing) -> None:
-    match difference.change:
-        case "missing":
-            verified.missing += 1
-        case "extra":
-            verified.extra += 1
-        case "changed":
-            verified.changed += 1
-    if len(work.report.differences) < _DIFFERENCES:
-        work.report.differences.append(difference.reported)
-
-
-def _check_references(work: _Work) -> None:
-    shapes, metadata = work.plan.shapes, work.plan.metadata
-
-    def orphans(each: Side) -> list[Orphan]:
-        role: Role = "source" if each is work.source else "target"
-        return references.orphans(each, role, shapes, metadata, limit=_ORPHANS)
-
-    for found in _both(work, orphans):
-        work.report.orphans += found
+def _settle(tables: Collection[TableVerified], again: Collection[TableVerified]) -> None:
+    """Notes how much of what differed doesn't any more."""
+    left = {one.table: one for one in again}
+    for one in tables:
+        after = left.get(one.table)
+        if after is not None:
+            one.target_rows = after.target_rows
+            before = one.missing + one.extra + one.changed
+            one.repaired = max(0, before - after.missing - after.extra - after.changed)
