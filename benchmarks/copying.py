@@ -97,7 +97,8 @@ def main() -> None:
     console = Console(width=100)
     with _workshop() as workshop:
         sources = {"SQLite": workshop.initialised("SQLite")}
-        history.fill(Path(sources["SQLite"].removeprefix("sqlite:///")), given.rows)
+        # In a process of its own: those that are measured begin with the memory of this one.
+        _run([sys.executable, "-m", "rig.history", sources["SQLite"].removeprefix("sqlite:///"), str(given.rows)])
         for direction in given.only or _CONTENDERS:
             begin, _, end = direction.partition(" → ")
             if begin not in sources:

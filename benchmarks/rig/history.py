@@ -1,6 +1,10 @@
-"""A database shaped like one of years of use: users, jobs, many executions, notifications; keys are random UUIDs."""
+"""A database shaped like one of years of use: users, jobs, many executions, notifications; keys are random UUIDs.
+
+`python -m rig.history FILE ROWS` fills one.
+"""
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -79,3 +83,7 @@ def fill(file: Path, rows: int) -> None:
             connection.execute(f"{statement} FROM numbers", (max(1, round(rows * _SHARES[table])),))
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]), int(sys.argv[2]))
