@@ -1,5 +1,7 @@
 """Every variable of the application, on top of the router's: one class for both stacks, the scheduler and scripts."""
 
+import re
+from email.utils import parseaddr
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -12,6 +14,8 @@ from crossfade.settings import Flag
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses"  # noqa: S105 - refused by name in production
 SHORTEST_SECRET = 32
 """Characters: HS256 wants a key of at least 256 bits (RFC 7518, section 3.2)."""
+LONGEST_LIFE = 100 * 365 * 86_400
+"""Seconds of a token: what ends after the year 9999 has no instant."""
 
 
 def _zone(value: str) -> str:
@@ -23,8 +27,33 @@ def _zone(value: str) -> str:
 
 
 def _http_base(value: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(value)
+    url = TypeAdapter(HttpUrl).validate_python(value)
+    if url.username is not None or url.password is not None:
+        raise ValueError("an address must not carry a user name or a password")
     return value.rstrip("/")
+
+
+def _owner(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise ValueError("a GitHub owner is made of letters, digits, hyphens and underscores")
+    return value
+
+
+def _sender(value: str) -> str:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", parseaddr(value)[1]):
+        raise ValueError("no e-mail address: write jobs@example.com, or Jobs <jobs@example.com>")
+    return value
+
+
+def _header(value: SecretStr) -> SecretStr:
+    if not is_sendable(value.get_secret_value()):
+        raise ValueError("a token is made of visible ASCII characters")
+    return value
+
+
+def is_sendable(token: str) -> bool:
+    """Whether a token can stand in a header."""
+    return re.fullmatch(r"[!-~]+", token) is not None
 
 
 class Settings(router_settings.Settings):
@@ -34,9 +63,9 @@ class Settings(router_settings.Settings):
     """Signs what the application hands out. Production needs one of its own, of 32 characters or more."""
     jwt_secret_key: SecretStr | None = None
     """Signs tokens; SECRET_KEY when unset. Both stacks must share it: a token of either is good on the other."""
-    jwt_access_token_expires: Annotated[int, Field(gt=0)] = 3600
+    jwt_access_token_expires: Annotated[int, Field(gt=0, le=LONGEST_LIFE)] = 3600
     """Seconds that an access token lives."""
-    jwt_refresh_token_expires: Annotated[int, Field(gt=0)] = 2_592_000
+    jwt_refresh_token_expires: Annotated[int, Field(gt=0, le=LONGEST_LIFE)] = 2_592_000
     """Seconds that a refresh token lives."""
 
     scheduler_enabled: Flag = True
@@ -48,18 +77,18 @@ class Settings(router_settings.Settings):
     cron_dialect: Literal["standard", "apscheduler"] = "standard"
     """How the expressions of new jobs are read: as Debian's cron does, or as the legacy application did."""
 
-    github_token: SecretStr | None = None
+    github_token: Annotated[SecretStr, AfterValidator(_header)] | None = None
     """Dispatches workflows, unless a run brings a token of its own."""
     github_api_url: Annotated[str, AfterValidator(_http_base)] = "https://api.github.com"
     """The base of GitHub's API; another one for GitHub Enterprise."""
-    default_github_owner: str | None = None
+    default_github_owner: Annotated[str, AfterValidator(_owner)] | None = None
     """The owner of repositories that are named without one."""
     webhook_allow_private: Flag | None = None
     """Whether outgoing calls may reach loopback and private addresses. Unset: yes in development, no in production."""
 
     cors_origins: str = ""
     """Origins whose pages may call the API, such as https://jobs.example.com, comma-separated; empty for none."""
-    frontend_base_url: str = "http://localhost:3000"
+    frontend_base_url: Annotated[str, AfterValidator(_http_base)] = "http://localhost:3000"
     """Where links in messages lead."""
 
     mail_server: str = ""
@@ -72,7 +101,7 @@ class Settings(router_settings.Settings):
     """Who signs in at MAIL_SERVER; unset: nobody does."""
     mail_password: SecretStr | None = None
     """The password of MAIL_USERNAME."""
-    mail_default_sender: str = "cronjobs@localhost"
+    mail_default_sender: Annotated[str, AfterValidator(_sender)] = "cronjobs@localhost"
     """The address that e-mail comes from."""
 
     execution_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0

@@ -12,7 +12,7 @@ from cronjobs.services import calls, drafts, errors, jobs, runs, targets, tellin
 from cronjobs.services.calls import Call, Claim, Outcome, Overrides
 from cronjobs.services.targets import Named
 from cronjobs.services.telling import Paused
-from cronjobs.settings import Settings
+from cronjobs.settings import Settings, is_sendable
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 
@@ -90,6 +90,10 @@ def _checked(overrides: Overrides, job: Job) -> Overrides:
         targets.web_address(overrides.target_url)
     if overrides.dispatch_url is not None:
         targets.web_address(overrides.dispatch_url, field="dispatch_url")
+    if overrides.github_token is not None and not is_sendable(overrides.github_token.get_secret_value()):
+        raise errors.InvalidError(
+            "github_token: a token is made of visible ASCII characters.", error="Invalid github_token"
+        )
     if overrides.github_workflow_name is not None:
         targets.workflow_name(overrides.github_workflow_name)
     if overrides.github_repo is not None:

@@ -191,6 +191,8 @@ BAD_FOR_WORKFLOWS: list[dict[str, Any]] = [
     {"github_workflow_name": "nightly"},
     {"dispatch_url": "file:///etc/passwd"},
     {"github_token": 5},
+    {"github_token": "secret\nX-Other: header"},
+    {"github_token": "sécret"},
 ]
 
 
