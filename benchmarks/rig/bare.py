@@ -1,6 +1,6 @@
 """The list of executions with nothing around it: what FastAPI, SQLAlchemy Core and the driver cost by themselves.
 
-No signing in, no filters, no models, no schemas; the same two statements and the same JSON as the application's. The
+No signing in, no filters, no models, no schemas: a count, a page by its offset, and the JSON of the application. The
 database is named by BARE_DATABASE_URL.
 """
 
