@@ -81,6 +81,9 @@ def read(text: str, settings: Settings, kind: Kind) -> Claims:
         raise _invalid() from error
     if claims.get("type") != kind:
         raise UnauthenticatedError(f"This is no {kind} token.", error="Wrong token type")
+    if "\x00" in claims["sub"]:
+        # No database could be asked for it.
+        raise _invalid()
     issued_at, expires_at = _instant(claims["iat"]), _instant(claims["exp"])
     if expires_at <= clock.now():
         raise UnauthenticatedError("The token has expired.", error="Token expired")
@@ -112,7 +115,7 @@ def _key(settings: Settings) -> bytes:
 
 def _identity(text: str, claims: dict[str, Any]) -> str:
     token_id = claims.get("jti")
-    if isinstance(token_id, str) and 0 < len(token_id) <= _LONGEST_ID:
+    if isinstance(token_id, str) and 0 < len(token_id) <= _LONGEST_ID and "\x00" not in token_id:
         return token_id
     return hashlib.sha256(text.encode()).hexdigest()
 

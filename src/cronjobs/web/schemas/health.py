@@ -33,8 +33,8 @@ class Echo(Answer):
 
     @classmethod
     def of(cls, method: str, raw: bytes) -> Self:
-        """The body as JSON if it is JSON, as text otherwise, nothing if there is none."""
-        return cls(method=method, body=_readable(raw))
+        """The body as JSON if it is JSON, as text otherwise, nothing if there is none; a HEAD is answered as a GET."""
+        return cls(method="GET" if method == "HEAD" else method, body=_readable(raw))
 
 
 def _readable(raw: bytes) -> Any:
