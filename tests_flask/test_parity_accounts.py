@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cronjobs.testing.client import UNSENT, Answer, Api
-from cronjobs.testing.parity import Normal
+from cronjobs.testing.parity.normal import Normal
 from cronjobs.testing.worlds import PASSWORD, Person, World
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

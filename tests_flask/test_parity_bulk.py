@@ -12,7 +12,7 @@ from cronjobs.models import Job
 from cronjobs.services.sheets import ALIASES
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
-from cronjobs.testing.parity import Normal
+from cronjobs.testing.parity.normal import Normal
 from cronjobs.testing.suite.bulk import HEADER, UNREADABLE, file, row
 from cronjobs.testing.uploads import MULTIPART, form, send, upload
 from cronjobs.testing.worlds import Person, World

@@ -11,7 +11,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.settings import Settings
 from cronjobs.testing.client import UNSENT, Api
 from cronjobs.testing.jobs import create, store, store_execution, wanted, workflow
-from cronjobs.testing.parity import Normal
+from cronjobs.testing.parity.normal import Normal
 from cronjobs.testing.targets import Target
 from cronjobs.testing.worlds import Person, World
 from crossfade import clock

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.models import Notification
 from cronjobs.testing.client import Api
-from cronjobs.testing.parity import Normal
+from cronjobs.testing.parity.normal import Normal
 from cronjobs.testing.worlds import Person, World
 from crossfade import clock
 

@@ -9,7 +9,7 @@ from cronjobs.settings import Settings
 from cronjobs.testing.client import UNSENT, Api
 from cronjobs.testing.contents import contents
 from cronjobs.testing.jobs import create, wanted
-from cronjobs.testing.parity import Normal
+from cronjobs.testing.parity.normal import Normal
 from cronjobs.testing.worlds import Person, World
 
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/secret"

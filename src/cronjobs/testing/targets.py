@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -45,6 +46,13 @@ class Target:
 @pytest.fixture
 def target() -> Generator[Target]:
     """A target that answers at once, unless a test clears `may_answer`."""
+    with serving() as made:
+        yield made
+
+
+@contextmanager
+def serving() -> Generator[Target]:
+    """A target, as long as the block lasts."""
     made = Target(url="")
     made.may_answer.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))

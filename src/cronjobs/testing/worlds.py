@@ -1,6 +1,6 @@
 """A world to test in: an isolated database with people in it, put back after each test."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,11 @@ class World:
 
 
 @contextmanager
-def world(url: URL | str, root: Path) -> Generator[World]:
-    """A world in the empty database at `url`; `root` is the project whose revisions make its schema."""
+def world(url: URL | str, root: Path, variables: Mapping[str, str] | None = None) -> Generator[World]:
+    """A world in the empty database at `url`; `root` is the project whose revisions make its schema.
+
+    `variables` are set besides those that every test needs.
+    """
     given = url if isinstance(url, str) else url.render_as_string(hide_password=False)
     environ = {
         "TESTING": "true",
@@ -55,6 +58,7 @@ def world(url: URL | str, root: Path) -> Generator[World]:
         "WEBHOOK_ALLOW_PRIVATE": "true",
         # Whatever else is set, a test fires nothing.
         "SCHEDULER_ENABLED": "true",
+        **(variables or {}),
     }
     settings = Settings.load(root=root, environ=environ)
     router = Router(settings, name="tests")
