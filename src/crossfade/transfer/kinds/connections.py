@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from crossfade.transfer.kinds import documents, moments, numbers, octets
+from crossfade.transfer.kinds import documents, moments, numbers, octets, texts
 
 _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     "crossfade_float": (1, numbers.float_text),
@@ -20,7 +20,7 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     "crossfade_epoch": (1, moments.epoch),
     "crossfade_json": (1, documents.json_text),
     "crossfade_jsonb": (1, documents.jsonb_text),
-    "crossfade_utf8": (1, documents.utf8),
+    "crossfade_utf8": (1, texts.utf8),
     "crossfade_uuid": (1, octets.uuid_text),
     "crossfade_bytes": (1, octets.from_hex),
     "crossfade_hyphens": (1, octets.hyphenated),

@@ -1,91 +1,34 @@
-"""Text and what is written as text: strings, names of enumerations, JSON."""
+"""Documents: JSON."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from typing_extensions import override
 
 from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
+from crossfade.transfer.kinds.texts import unlike_postgresql
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _CONTROL: Final = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | _ESCAPES
+_LIKE_A_NUMBER: Final = "^\\s*-?[0-9]"
+_SAME_AS_A_NUMBER: Final = "^(0|-?[1-9][0-9]{0,17}|-?(0|[1-9][0-9]{0,9})[.][0-9]{0,3}[1-9])$"
+_DIGITS_BEFORE: Final = 131_072
+_DIGITS_AFTER: Final = 16_383
 _TABLE: Final = str.maketrans(_CONTROL)
-NOT_UTF8: Final = "isn't UTF-8"
-HAS_NUL: Final = "holds U+0000, which PostgreSQL's text can't"
-
-
-@dataclass(frozen=True)
-class Text(Kind):
-    """Text as it is. `length`: how many characters PostgreSQL's column takes. `padded`: it drops blanks at the end."""
-
-    length: int | None = None
-    padded: bool = False
-    name: ClassVar[str] = "text"
-    free: ClassVar[bool] = True
-
-    @override
-    def text(self, column: str, engine: EngineName) -> str:
-        return f"{column}::text" if engine == "postgresql" and self.padded else column
-
-    @override
-    def stored(self, given: str, engine: EngineName) -> str:
-        return given if engine == "sqlite" else f"CAST({given} AS TEXT)"
-
-    @override
-    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
-        faults = [*_foreign_to_text(column)]
-        if self.length is not None:
-            long = f"typeof({column}) = 'text' AND length({column}) > {self.length}"
-            faults.append(Fault(long, f"is longer than the {self.length} characters of the target's column"))
-        if self.padded:
-            blanks = f"typeof({column}) = 'text' AND rtrim({column}, ' ') <> {column}"
-            faults.append(Fault(blanks, "ends with blanks, which a column of fixed length drops"))
-        return faults
-
-    @override
-    def plain(self, values: Sequence[Any]) -> bool:
-        # Joining tells of values that aren't text, and the driver has told of those that aren't UTF-8.
-        joined = "".join(values)
-        fits = self.length is None or len(max(values, key=len)) <= self.length
-        return fits and "\0" not in joined and not (self.padded and " " in joined)
-
-
-@dataclass(frozen=True)
-class Enumerated(Kind):
-    """One of some names, which are all that PostgreSQL's `type_` takes. Where it has no such type, they are text."""
-
-    names: tuple[str, ...]
-    type_: str
-    name: ClassVar[str] = "enum"
-    free: ClassVar[bool] = True
-
-    @override
-    def text(self, column: str, engine: EngineName) -> str:
-        return column if engine == "sqlite" else f"{column}::text"
-
-    @override
-    def stored(self, given: str, engine: EngineName) -> str:
-        return given if engine == "sqlite" else f"CAST({given} AS {self.type_})"
-
-    @override
-    def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
-        names = ", ".join("'" + one.replace("'", "''") + "'" for one in self.names)
-        wrong = f"typeof({column}) NOT IN ('text', 'null') OR ifnull({column} NOT IN ({names}), 0)"
-        return (Fault(wrong, "isn't one of the names that the target's type has"),)
-
-    @override
-    def plain(self, values: Sequence[Any]) -> bool:
-        return set(values) <= set(self.names)
 
 
 @dataclass(frozen=True)
 class Json(Kind):
-    """A document. `parsed`: PostgreSQL has it as jsonb, so that its meaning is kept; otherwise its text is."""
+    """A document. `parsed`: PostgreSQL has it as jsonb, so that its meaning is kept; otherwise its text is.
+
+    `loose`: SQLite's column makes a number of what looks like one, as it does in those that are declared JSON.
+    """
 
     parsed: bool
+    loose: bool = True
     name: ClassVar[str] = "json"
     free: ClassVar[bool] = True
 
@@ -93,7 +36,9 @@ class Json(Kind):
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "postgresql":
             return f"{column}::text"
-        return self._read(column) if self.parsed else column
+        if self.parsed:
+            return self._read(column)
+        return f"CASE typeof({column}) WHEN 'real' THEN crossfade_json({column}) ELSE CAST({column} AS TEXT) END"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -101,42 +46,41 @@ class Json(Kind):
 
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
-        return *_foreign_to_text(column), Fault(
-            is_bad(self._read(column)), "isn't JSON as PostgreSQL takes it unchanged"
-        )
+        wrong = Fault(is_bad(self._read(column)), "isn't JSON that PostgreSQL takes as it is")
+        return *unlike_postgresql(column, "text", "integer", "real"), wrong
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
+        if not self.loose:
+            return ()
+        text = f"{column}::text"
+        changed = f"{text} ~ '{_LIKE_A_NUMBER}' AND NOT {text} ~ '{_SAME_AS_A_NUMBER}'"
+        return (Fault(f"coalesce({changed}, false)", "is a number that SQLite would write in another way"),)
 
     def _read(self, column: str) -> str:
-        return through("crossfade_jsonb({})" if self.parsed else "crossfade_json({})", column, "text")
+        name = "crossfade_jsonb" if self.parsed else "crossfade_json"
+        return through(f"{name}({{}})", column, "text", "integer", "real")
 
 
-def jsonb_text(stored: bytes) -> str:
+def jsonb_text(stored: bytes | float) -> str:
     """A document as jsonb writes it. Bad: what jsonb refuses, or would change."""
     try:
-        parsed = json.loads(
-            read(stored), object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_refused
+        text = read(stored) if isinstance(stored, bytes) else repr(stored)
+        return _written(
+            json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_whole, parse_constant=_refused)
         )
-        return _written(parsed)
     except (ValueError, ArithmeticError, RecursionError):
         return bad(stored)
 
 
-def json_text(stored: bytes) -> str:
+def json_text(stored: bytes | float) -> str:
     """A document as it is. Bad: what isn't JSON by the standard, which Python takes and PostgreSQL doesn't."""
     try:
-        text = read(stored)
+        text = read(stored) if isinstance(stored, bytes) else repr(stored)
         json.loads(text, parse_constant=_refused, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return bad(stored)
     return text
-
-
-def utf8(stored: bytes) -> bool:
-    """Whether bytes are UTF-8."""
-    try:
-        stored.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +96,16 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return made
 
 
+def _whole(digits: str) -> _Number:
+    return _Number("0" if digits == "-0" else digits)
+
+
 def _number(digits: str) -> _Number:
     exact = Decimal(digits)
     if exact.is_zero() and exact.is_signed():
-        raise ValueError("negative zero")
+        raise ValueError("jsonb drops the sign of -0.0")
+    if not -_DIGITS_AFTER < exact.adjusted() < _DIGITS_BEFORE:
+        raise ValueError("jsonb has no room for it")
     return _Number(format(exact, "f"))
 
 
@@ -182,11 +132,3 @@ def _quoted(text: str) -> str:
         raise ValueError("U+0000")
     text.encode()
     return '"' + text.translate(_TABLE) + '"'
-
-
-def _foreign_to_text(column: str) -> tuple[Fault, ...]:
-    return (
-        Fault(f"typeof({column}) NOT IN ('text', 'null')", "isn't text, in a column of text"),
-        Fault(f"instr(CAST({column} AS BLOB), x'00') > 0 AND typeof({column}) = 'text'", HAS_NUL),
-        Fault(f"typeof({column}) = 'text' AND NOT crossfade_utf8(CAST({column} AS BLOB))", NOT_UTF8),
-    )

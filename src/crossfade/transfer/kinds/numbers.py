@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal as Exact
 from decimal import InvalidOperation
+from fractions import Fraction
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
@@ -20,6 +21,7 @@ _DIGITS: Final = 16_000
 """PostgreSQL's decimals have no more digits after the point."""
 _ALL_WHOLE: Final = 2.0**49
 """From here on, and not below 1e-5 or so, Python's and PostgreSQL's digits of a float may differ."""
+_MOST_DIGITS: Final = 17
 _FIXED_DIGITS: Final = 15
 """PostgreSQL writes floats from 1e15 on with an exponent, Python from 1e16 on."""
 
@@ -180,9 +182,11 @@ def float_text(value: float) -> str:
     text = repr(value)
     if abs(value) < _ALL_WHOLE:
         return text.removesuffix(".0")
-    while _between(text, value):
+    for more in range(len(_digits(text)), _MOST_DIGITS):
         # Python reads a number half-way between two floats as the even one; PostgreSQL doesn't count on that.
-        text = f"{value:.{len(_digits(text))}e}"
+        if not _between(text, value):
+            break
+        text = f"{value:.{more}e}"
     digits, exponent = _digits(text), Exact(text).adjusted()
     if exponent < _FIXED_DIGITS:
         return format(Exact(text), "f").removesuffix(".0")
@@ -195,8 +199,8 @@ def _digits(text: str) -> str:
 
 
 def _between(text: str, value: float) -> bool:
-    double = 2 * Exact(text)
-    return any(double == Exact(value) + Exact(math.nextafter(value, end)) for end in (-math.inf, math.inf))
+    neighbours = (math.nextafter(value, end) for end in (-math.inf, math.inf))
+    return any(2 * Fraction(text) == Fraction(value) + Fraction(one) for one in neighbours if math.isfinite(one))
 
 
 def real(text: str | None) -> float | None:

@@ -43,10 +43,14 @@ class Binary(Kind):
 
 @dataclass(frozen=True)
 class Uuid(Kind):
-    """A UUID: 32 hexadecimal digits in lower case, however each engine writes it."""
+    """A UUID: 32 hexadecimal digits in lower case, however each engine writes it.
+
+    `loose`: SQLite's column makes a number of what looks like one, as it does in those that are declared UUID.
+    """
 
     sqlite: Form = "hex"
     postgresql: Form = "native"
+    loose: bool = False
     name: ClassVar[str] = "uuid"
 
     @override
@@ -67,6 +71,13 @@ class Uuid(Kind):
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         return (Fault(is_bad(self.text(column, "sqlite")), "isn't a UUID"),)
+
+    @override
+    def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
+        if not self.loose or self.sqlite == "hyphens":
+            return ()
+        number = f"coalesce({self.text(column, 'postgresql')} ~ '^[0-9]+(e[0-9]+)?$', false)"
+        return (Fault(number, "looks like a number, which SQLite's column would make of it"),)
 
 
 def uuid_text(stored: bytes) -> str:

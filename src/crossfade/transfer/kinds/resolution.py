@@ -9,12 +9,13 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from crossfade.transfer.kinds.documents import Enumerated, Json, Text
+from crossfade.transfer.kinds.documents import Json
 from crossfade.transfer.kinds.meaning import EngineName, Kind
 from crossfade.transfer.kinds.moments import Date, Instant, Interval, Time
 from crossfade.transfer.kinds.numbers import Boolean, Decimal, Float, Integer
 from crossfade.transfer.kinds.octets import Binary, Form, Uuid
 from crossfade.transfer.kinds.opaque import Opaque
+from crossfade.transfer.kinds.texts import Enumerated, Text
 
 _DIALECTS: Final[Mapping[EngineName, Dialect]] = {
     "sqlite": make_url("sqlite://").get_dialect()(),
@@ -50,7 +51,8 @@ def _pair(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
     if _identifier(there) or isinstance(here, types.Uuid):
         return _uuid(here, there)
     if isinstance(there, types.JSON):
-        return Json(isinstance(there, postgresql.JSONB)) if isinstance(here, types.JSON | types.String) else None
+        known = isinstance(here, types.JSON | types.String)
+        return Json(isinstance(there, postgresql.JSONB), _loose(here)) if known else None
     if isinstance(here, types.Enum) or isinstance(there, types.Enum):
         return _enumerated(here, there)
     if isinstance(there, types.Numeric) and not isinstance(there, types.Float) and _written(here):
@@ -91,6 +93,12 @@ def _four_bytes(type_: types.Float[Any]) -> bool:
     return _named(type_) == "REAL" or (type_.precision is not None and type_.precision <= _SINGLE)
 
 
+def _loose(here: TypeEngine[Any]) -> bool:
+    """Whether a column of SQLite makes a number of text that looks like one."""
+    declared = (_named(here, "sqlite") or "").upper()
+    return not any(part in declared for part in ("CHAR", "CLOB", "TEXT", "BLOB"))
+
+
 def _span(there: TypeEngine[Any]) -> bool:
     return isinstance(there, types.Interval | postgresql.INTERVAL)
 
@@ -103,7 +111,7 @@ def _uuid(here: TypeEngine[Any], there: TypeEngine[Any]) -> Kind | None:
     if not isinstance(here, types.Uuid | types.String) or not isinstance(there, types.Uuid | types.String):
         return None
     native = isinstance(there, types.UUID | postgresql.UUID) or getattr(there, "native_uuid", False)
-    return Uuid(_form(here), "native" if native else _form(there))
+    return Uuid(_form(here), "native" if native else _form(there), _loose(here))
 
 
 def _form(type_: TypeEngine[Any]) -> Form:
@@ -123,8 +131,8 @@ def _written(here: TypeEngine[Any]) -> bool:
     return isinstance(here, types.String)
 
 
-def _named(there: TypeEngine[Any]) -> str | None:
+def _named(type_: TypeEngine[Any], engine: EngineName = "postgresql") -> str | None:
     try:
-        return there.compile(dialect=_DIALECTS["postgresql"])
+        return type_.compile(dialect=_DIALECTS[engine])
     except (CompileError, NotImplementedError):
         return None
