@@ -21,6 +21,9 @@ from crossfade.transfer.ends import End
 BESIDE = "crossfade_source"
 """The name under which a connection of the target sees the source's tables."""
 
+DIGITS = "crossfade_digits"
+"""A function on the SQLite connections of a picture: the fewest digits that mean a float."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -55,6 +58,7 @@ def _snapshots(source: End, readers: int, stack: ExitStack) -> tuple[Any, ...]:
         # Said in SQL: the driver's own switches would need its enumerations, and the driver is an optional dependency.
         connection.autocommit = True
         connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.execute("SET client_encoding = 'UTF8'")
         connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         if exported:
             connection.execute(f"SET TRANSACTION SNAPSHOT '{exported}'")
@@ -106,6 +110,7 @@ def _copied(
 
 
 def _begin(connection: sqlite3.Connection) -> None:
+    connection.create_function(DIGITS, 1, repr, deterministic=True)
     connection.execute("PRAGMA query_only=ON")
     connection.execute("BEGIN")
     # SQLite takes its snapshot with the first read.

@@ -61,14 +61,16 @@ class PostgresToPostgres(Lane):
         """Batch by batch: what COPY writes says nothing of the key, so it is asked for where a batch ends."""
         most = size
         while True:
-            with connection.cursor() as cursor, cursor.copy(self._copying(after, form, most)) as copy:
+            sql = self._copying(after, form, most)
+            with reading.in_order(connection), connection.cursor() as cursor, cursor.copy(sql) as copy:
                 stream = _rows(copy, form)
                 batch = _collected(stream, most, form)
                 # Long rows: the rest is read again. To cancel would be to lose the picture.
                 left = sum(1 for _ in stream)
             if batch is None:
                 return
-            after = reading.position(self._shape, connection, after, rows=batch.rows, where=self._where)
+            with reading.in_order(connection):
+                after = reading.position(self._shape, connection, after, rows=batch.rows, where=self._where)
             yield Batch(batch.rows, after, batch.payload)
             if batch.rows + left < most:
                 return

@@ -1,40 +1,53 @@
-"""From PostgreSQL to SQLite: COPY writes canonical texts, in the order of the key so that SQLite's index only grows."""
+"""From PostgreSQL to SQLite, in the order of the key: SQLite's index of the key only grows at its end."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
+from psycopg import capabilities
 from typing_extensions import override
 
+from crossfade.transfer.kinds.documents import Json, Text
+from crossfade.transfer.kinds.octets import Binary
 from crossfade.transfer.lanes import postgresql_reading as reading
 from crossfade.transfer.lanes.batches import MOST_BYTES, Batch, Lane, Position
-from crossfade.transfer.shapes import Shape
+from crossfade.transfer.lanes.shortcuts import crossing
+from crossfade.transfer.shapes import Column, Shape
 
-_NULL = "\\N"
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_MEANT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_CHUNK = 32
+"""Rows that the driver takes from the server at once: enough to be fast, and few enough if they are long."""
+_SMALL = 60
+"""Bytes that a value takes in Python beside what is in it."""
+_SHORT = 64
+"""Characters up to which a column's length is no matter."""
 
 
 class PostgresToSqlite(Lane):
-    """See Lane. A batch is a list of rows, each a list of canonical texts."""
+    """See Lane. A batch is a list of rows."""
 
     def __init__(self, shape: Shape, where: str | None) -> None:
         self._shape = shape
         self._where = where
+        self._crossings = [
+            crossing(column.kind, column.quoted, f"?{number}") for number, column in enumerate(shape.columns, 1)
+        ]
         self._key = [shape.columns.index(column) for column in shape.key_columns]
+        self._wide = [index for index, column in enumerate(shape.columns) if _wide(column)]
 
     @override
     def read(self, connection: Any, *, after: Position | None, size: int) -> Iterator[Batch]:
-        texts = ", ".join(column.kind.text(column.quoted, "postgresql") for column in self._shape.columns)
+        selected = ", ".join(one.selected for one in self._crossings)
         rest = reading.rest(self._shape, after, self._where)
-        sql = f"COPY (SELECT {texts} FROM {self._shape.at('postgresql')}{rest}) TO STDOUT (ENCODING 'UTF8')"
-        rows: list[list[str | None]] = []
+        sql = f"SELECT {selected} FROM {self._shape.at('postgresql')}{rest}"
+        wide, least = self._wide, _SMALL * len(self._shape.columns)
+        rows: list[Sequence[Any]] = []
         length = 0
-        with connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
-            while line := copy.read():
-                length += len(line)
-                rows.append(_row(str(line, "utf-8")))
+        with reading.in_order(connection), connection.cursor() as cursor:
+            for row in cursor.stream(sql.encode(), binary=True, size=_chunk()):
+                rows.append(row)
+                length += least
+                for index in wide:
+                    length += len(row[index] or "")
                 if len(rows) >= size or length >= MOST_BYTES:
                     yield self._batch(rows)
                     rows, length = [], 0
@@ -43,23 +56,26 @@ class PostgresToSqlite(Lane):
 
     @override
     def write(self, connection: Any, batch: Batch, into: str) -> None:
-        columns = self._shape.columns
-        names = ", ".join(column.quoted for column in columns)
-        places = ", ".join(column.kind.stored(f"?{number}", "sqlite") for number, column in enumerate(columns, 1))
+        names = ", ".join(column.quoted for column in self._shape.columns)
+        places = ", ".join(one.inserted for one in self._crossings)
         with closing(connection.cursor()) as cursor:
             cursor.executemany(f"INSERT INTO {into} ({names}) VALUES ({places})", batch.payload)
 
-    def _batch(self, rows: list[list[str | None]]) -> Batch:
-        last = tuple(str(rows[-1][index]) for index in self._key)
+    def _batch(self, rows: list[Sequence[Any]]) -> Batch:
+        last = tuple(_text(rows[-1][index]) for index in self._key)
         return Batch(len(rows), last or None, rows)
 
 
-def _row(line: str) -> list[str | None]:
-    fields = line[:-1].split("\t")
-    if "\\" not in line:
-        return list(fields)
-    return [None if field == _NULL else _ESCAPED.sub(_meant, field) if "\\" in field else field for field in fields]
+def _wide(column: Column) -> bool:
+    kind = column.kind
+    if isinstance(kind, Text):
+        return kind.length is None or kind.length > _SHORT
+    return isinstance(kind, Json | Binary)
 
 
-def _meant(escape: re.Match[str]) -> str:
-    return _MEANT.get(escape[1], escape[1])
+def _text(value: Any) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def _chunk() -> int:
+    return _CHUNK if capabilities.has_stream_chunked() else 1
