@@ -198,7 +198,7 @@ def _bad_values(report: CopyReport) -> list[str]:
 
 
 def _bad_value(one: BadValue) -> str:
-    return f"  {one.table} {key(one.key)}: {one.column} is {one.value!r}, {one.reason}"
+    return f"  {one.table} {key(one.key)}: {one.column} '{one.value}' {one.reason}"
 
 
 def _conflicts(report: CopyReport) -> list[str]:
@@ -207,7 +207,12 @@ def _conflicts(report: CopyReport) -> list[str]:
     rows = "1 row meets" if report.conflicting_rows == 1 else f"{report.conflicting_rows:,} rows meet"
     shown = [_conflict(one) for one in report.conflicts[:_SHOWN]]
     advice = []
-    if any(one.other is None for one in report.conflicts):
+    if (
+        not any(one.columns or one.other for one in report.conflicts)
+        and len(report.conflicts) == report.conflicting_rows
+    ):
+        advice.append("all of them are alike: --on-conflict skip copies what isn't there yet")
+    elif any(one.other is None for one in report.conflicts):
         advice.append("the same key: --on-conflict skip keeps the target's row, update takes the source's, newest one")
     if any(one.other is not None for one in report.conflicts):
         advice.append("another key: --remap takes both for one row, and lets what follows refer to the target's")

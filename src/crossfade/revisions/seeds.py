@@ -7,7 +7,7 @@ database itself writes it, so that a later comparison is exact. Giving way is le
 
 import json
 
-from sqlalchemy import Column, ColumnClause, Connection, Integer, MetaData, String, Table, Text, literal_column, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, inspect
 
 _MOST_ROWS = 10_000
 
@@ -32,17 +32,33 @@ def record(connection: Connection, application: MetaData) -> None:
 
     A table of more than ten thousand is left out: its rows never give way.
     """
-    found = [(each.fullname, text) for each in application.sorted_tables for text in _rows(connection, each)]
+    here = _tables(connection, application)
+    found = [(each.fullname, text) for each, place in here for text in _rows(connection, place)]
     if not found:
         return
     table.create(connection, checkfirst=True)
     connection.execute(table.insert(), [{"table_name": name, "row_values": text} for name, text in found])
 
 
-def _rows(connection: Connection, each: Table) -> list[str]:
+def _tables(connection: Connection, application: MetaData) -> list[tuple[Table, str]]:
+    """The tables of the application that the database has, and how SQL names them: models may be ahead of revisions."""
+    inspector = inspect(connection)
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    found = []
+    for each in application.sorted_tables:
+        # SQLite knows no schemas: there a table goes by its bare name.
+        schema = None if connection.dialect.name == "sqlite" else each.schema
+        if inspector.has_table(each.name, schema):
+            found.append((each, quote(each.name) if schema is None else f"{quote(schema)}.{quote(each.name)}"))
+    return found
+
+
+def _rows(connection: Connection, place: str) -> list[str]:
+    first = connection.exec_driver_sql(f"SELECT * FROM {place} LIMIT 1")  # noqa: S608  quoted
+    names = list(first.keys())
+    if first.first() is None:
+        return []
     dialect = connection.dialect
-    quote = dialect.identifier_preparer.quote_identifier
-    names = [column.name for column in each.columns if column.computed is None]
-    columns: list[ColumnClause[str]] = [literal_column(literal(quote(name), dialect.name)) for name in names]
-    rows = connection.execute(select(*columns).select_from(each).limit(_MOST_ROWS + 1)).all()
+    literals = ", ".join(literal(dialect.identifier_preparer.quote_identifier(name), dialect.name) for name in names)
+    rows = connection.exec_driver_sql(f"SELECT {literals} FROM {place} LIMIT {_MOST_ROWS + 1:d}").all()  # noqa: S608
     return [] if len(rows) > _MOST_ROWS else [json.dumps(dict(zip(names, row, strict=True))) for row in rows]

@@ -89,6 +89,9 @@ def _can_be_handed_over(
     """Whether SQLite can copy all of it by itself, in one transaction."""
     if source.engine != "sqlite" or target.engine != "sqlite" or unfinished is not None or options.dry_run:
         return False
+    # What is left out may be what rows refer to: that is asked before anything is written.
+    if plan.outside:
+        return False
     return not _occupied(target, plan, writer, None)
 
 

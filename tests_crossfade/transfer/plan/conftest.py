@@ -1,14 +1,12 @@
-"""Two ends of both kinds, made by `init`, and a way past the router into them."""
+"""Two ends of both kinds, made by `init`."""
 
 import dataclasses
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, event
-from sqlalchemy.pool import NullPool
 
-from crossfade import revisions, urls
+from crossfade import revisions
 from crossfade.project import Project
 from crossfade.revisions.places import at
 from crossfade.routes import resolve
@@ -46,12 +44,6 @@ def url(request, tmp_path, project):
 
 
 @pytest.fixture
-def new_database(server):
-    numbers = iter(range(100))
-    return lambda: server.database(f"plan_{next(numbers)}").render_as_string(hide_password=False)
-
-
-@pytest.fixture
 def initialised(url, settings, project):
     """Makes a database by `init`, and returns its URL."""
 
@@ -62,38 +54,6 @@ def initialised(url, settings, project):
         return made
 
     return make
-
-
-@contextmanager
-def opened(text):
-    """A connection past the router, committed at the end."""
-    drivername = "sqlite+pysqlite" if text.startswith("sqlite") else "postgresql+psycopg"
-    engine = create_engine(urls.canonical(text, root=Path("/")).set(drivername=drivername), poolclass=NullPool)
-    if drivername.startswith("sqlite"):
-        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=ON"))
-    with engine.begin() as connection:
-        yield connection
-
-
-@pytest.fixture
-def open_database():
-    """A connection to a URL past the router."""
-    return opened
-
-
-@pytest.fixture
-def run():
-    """Runs statements in a database, and returns the rows of the last."""
-
-    def statements(text, *several):
-        with opened(text) as connection:
-            # The driver's own cursor takes a percent sign for what it is.
-            with closing(connection.connection.cursor()) as cursor:
-                for one in several:
-                    cursor.execute(one)
-                return cursor.fetchall() if cursor.description else []
-
-    return statements
 
 
 @pytest.fixture

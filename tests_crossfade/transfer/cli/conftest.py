@@ -1,0 +1,103 @@
+"""The commands in this process and in processes of their own, for our application and for somebody else's."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossfade.cli import main
+
+REPOSITORY = Path(__file__).parents[3]
+MUSEUM = Path(__file__).with_name("museum")
+
+
+@pytest.fixture
+def variables(environ) -> dict[str, str]:
+    """What the commands find in the environment: tests add what they need."""
+    return dict(environ)
+
+
+@pytest.fixture
+def home(tmp_path, variables) -> Path:
+    """Our application, at home in a folder of this test's."""
+    folder = tmp_path / "home"
+    (folder / "instance").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    variables["CROSSFADE_PROJECT"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def museum(tmp_path, variables) -> Path:
+    """Somebody else's project."""
+    folder = shutil.copytree(MUSEUM, tmp_path / "museum-project", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "instance").mkdir()
+    variables["CROSSFADE_PROJECT"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def here(variables, monkeypatch, capsys, tmp_path):
+    """Runs `crossfade` in this process."""
+
+    def run(*arguments):
+        with monkeypatch.context() as patch:
+            for name in os.environ.keys() - variables.keys():
+                patch.delenv(name)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["crossfade", *arguments])
+            patch.setattr(sys, "path", list(sys.path))
+            try:
+                main()
+                code = 0
+            except SystemExit as end:
+                code = end.code
+            finally:
+                # The next copy of the project has modules of the same names.
+                for name in [name for name in sys.modules if name.partition(".")[0] == "museum"]:
+                    del sys.modules[name]
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def apart(variables, tmp_path):
+    """Runs a command in a process of its own."""
+
+    def run(*command):
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def pair(variables, here, new_database):
+    """Gives both stacks databases of their own, made by `init`, and returns their URLs."""
+
+    def make(source="sqlite", target="sqlite"):
+        folder = Path(variables["CROSSFADE_PROJECT"]) / "instance"
+        urls = [
+            new_database() if engine == "postgresql" else f"sqlite:///{folder}/{name}.db"
+            for engine, name in ((source, "old"), (target, "new"))
+        ]
+        variables["DATABASE_URL"], variables["FASTAPI_DATABASE_URL"] = urls
+        made = here("init")
+        assert made.returncode == 0, made.stderr
+        return urls
+
+    return make

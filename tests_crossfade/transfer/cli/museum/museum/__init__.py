@@ -1,0 +1,1 @@
+"""A museum's catalogue: tables of every odd shape, which know nothing of cron jobs."""

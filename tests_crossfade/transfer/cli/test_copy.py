@@ -1,0 +1,375 @@
+"""`crossfade copy` on our own application: the way that people go, what they may ask for, and how it ends."""
+
+import json
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from cronjobs import passwords
+from crossfade.testing import servers
+
+REPOSITORY = Path(__file__).parents[3]
+HASH = "$pbkdf2-sha256$29000$c2FsdA$aGFzaA"
+
+
+@pytest.fixture(autouse=True)
+def _at_home(home):
+    """Every test here is about our application."""
+
+
+@pytest.fixture
+def people(run):
+    """Puts two users and three jobs of theirs into a database."""
+
+    def fill(url, *, prefix=""):
+        run(
+            url,
+            "INSERT INTO users (id, username, email, password_hash, role, is_active, updated_at) VALUES"
+            f" ('{prefix}u1', 'anna', 'anna@example.com', '{HASH}', 'admin', TRUE, '2026-01-01 00:00:00'),"
+            f" ('{prefix}u2', 'bert', 'bert@example.com', '{HASH}', 'user', TRUE, '2026-01-01 00:00:00')",
+            "INSERT INTO jobs (id, name, cron_expression, category, enable_email_notifications, notify_on_success,"
+            " created_by, is_active, created_at, updated_at, cron_dialect) VALUES"
+            + ", ".join(
+                f"('{prefix}j{number}', '{prefix}job {number}', '0 3 * * *', 'general', FALSE, FALSE, '{prefix}u1',"
+                " TRUE, '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'standard')"
+                for number in (1, 2, 3)
+            ),
+        )
+
+    return fill
+
+
+def count(run, url, table):
+    return run(url, f"SELECT count(*) FROM {table}")[0][0]
+
+
+@pytest.mark.parametrize("source", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_after_init_a_copy_needs_no_option(here, pair, people, run, source, target):
+    old, new = pair(source, target)
+    people(old)
+
+    copied = here("copy")
+
+    assert copied.returncode == 0, copied.stdout + copied.stderr
+    assert "verified: both hold the same 12 rows" in copied.stdout
+    assert run(new, "SELECT id, username, password_hash FROM users ORDER BY id") == run(
+        old, "SELECT id, username, password_hash FROM users ORDER BY id"
+    )
+    assert run(new, "SELECT id FROM job_categories ORDER BY id") == run(old, "SELECT id FROM job_categories ORDER BY 1")
+    assert here("verify").returncode == 0
+
+
+def test_what_was_done_is_told_by_table(here, pair, people):
+    people(pair()[0])
+
+    told = here("copy").stdout.splitlines()
+
+    assert told[1].split() == ["rows", "inserted"]
+    assert ["jobs", "3", "3"] in [line.split() for line in told]
+    assert ["in", "all", "12", "12"] in [line.split() for line in told]
+
+
+@pytest.mark.parametrize("command", ["copy", "verify"])
+@pytest.mark.parametrize("given", [(), ("--json",)])
+def test_in_shared_mode_there_is_nothing_to_do(here, command, given):
+    here("init")
+
+    ended = here(command, *given)
+
+    assert ended.returncode == 0
+    if given:
+        assert json.loads(ended.stdout)["shared"] is True
+    else:
+        assert ended.stdout.startswith("both stacks are on one database, sqlite:////")
+        assert "FASTAPI_DATABASE_URL" in ended.stdout
+
+
+def test_it_warns_that_jobs_in_two_databases_are_fired_twice_before_the_first_row(here, pair, people):
+    people(pair()[0])
+
+    copied = here("copy")
+
+    assert copied.stderr.splitlines()[0].startswith("note: an active job that is in both databases is fired twice")
+    assert "SCHEDULER_ENABLED=false" in copied.stderr
+
+
+def test_it_does_not_warn_where_no_job_is_copied(here, pair, people):
+    people(pair()[0])
+
+    assert "fired twice" not in here("copy", "--tables", "users").stderr
+
+
+def test_jobs_without_their_users_are_refused_and_the_way_out_is_named(here, pair, people, run):
+    old, new = pair()
+    people(old)
+
+    refused = here("copy", "--tables", "jobs")
+
+    assert refused.returncode == 3
+    assert "3 rows of jobs by created_by to users (u1, …)" in refused.stderr
+    assert "--with-parents" in refused.stderr
+    assert count(run, new, "jobs") == 0
+    assert here("copy", "--tables", "jobs", "--with-parents").returncode == 0
+    assert (count(run, new, "users"), count(run, new, "jobs")) == (2, 3)
+
+
+def test_the_script_of_old_copies_some_tables(apart, pair, people, run):
+    old, new = pair()
+    people(old)
+
+    ended = apart(REPOSITORY / "scripts" / "migrate_data_to_fastapi.py", "--tables", "users,jobs")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "verified: both hold the same 5 rows" in ended.stdout
+    assert (count(run, new, "users"), count(run, new, "jobs")) == (2, 3)
+
+
+def test_some_tables_after_others_work(here, pair, people, run):
+    old, _ = pair("sqlite", "postgresql")
+    people(old)
+
+    for tables in ("users", "jobs,job_categories", "pic_teams"):
+        ended = here("copy", "--tables", tables)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    assert here("verify").returncode == 0
+
+
+def test_excluded_tables_stay_behind(here, pair, people, run):
+    old, new = pair()
+    people(old)
+
+    assert here("copy", "--exclude", "jobs,job_executions,notifications").returncode == 0
+
+    assert (count(run, new, "users"), count(run, new, "jobs")) == (2, 0)
+    assert here("verify").returncode == 1
+    assert here("verify", "--exclude", "jobs").returncode == 0
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_a_second_copy_meets_the_rows_of_the_first_and_changes_nothing(here, pair, people, run, target):
+    old, new = pair("sqlite", target)
+    people(old)
+    here("copy")
+    run(old, "UPDATE users SET role = 'viewer' WHERE id = 'u2'")
+
+    ended = here("copy")
+
+    assert ended.returncode == 1
+    assert "users id=u2: is there with another role" in ended.stdout
+    assert "users id=u1: is there, alike" in ended.stdout
+    assert "--on-conflict skip" in ended.stdout
+    assert "nothing was copied" in ended.stdout
+    assert run(new, "SELECT role FROM users ORDER BY id") == [("admin",), ("user",)]
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("options", "roles"),
+    [
+        (["--on-conflict", "skip"], ["admin", "mine"]),
+        (["--on-conflict", "update"], ["first", "viewer"]),
+        (["--on-conflict", "newest"], ["first", "mine"]),
+        (["--on-conflict", "newest", "--newest-by", "created_at"], ["admin", "viewer"]),
+    ],
+)
+def test_a_policy_settles_conflicts(here, pair, people, run, target, options, roles):
+    old, new = pair("sqlite", target)
+    people(old)
+    here("copy")
+    run(old, "UPDATE users SET role = 'viewer', created_at = '2026-02-02 00:00:00' WHERE id = 'u2'")
+    run(
+        old,
+        "UPDATE users SET role = 'first', updated_at = '2026-02-02 00:00:00', created_at = '2025-01-01 00:00:00'"
+        " WHERE id = 'u1'",
+    )
+    run(
+        new,
+        "UPDATE users SET role = 'mine', updated_at = '2026-02-02 00:00:00', created_at = '2025-01-01 00:00:00'"
+        " WHERE id = 'u2'",
+    )
+    run(new, "UPDATE users SET created_at = '2026-02-02 00:00:00' WHERE id = 'u1'")
+
+    ended = here("copy", *options)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [role for (role,) in run(new, "SELECT role FROM users ORDER BY id")] == roles
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_people_who_are_registered_on_both_sides_are_found_and_merged_when_asked_for(here, pair, people, run, target):
+    old, new = pair("sqlite", target)
+    people(old)
+    people(new, prefix="other-")
+
+    found = here("copy")
+    merged = here("copy", "--remap", "--on-conflict", "skip")
+
+    assert found.returncode == 1
+    assert "2 rows meet a row of the target" in found.stdout
+    assert "users id=u1: the target has this email under id=other-u1" in found.stdout
+    assert "--remap" in found.stdout
+    assert merged.returncode == 0, merged.stdout + merged.stderr
+    assert count(run, new, "users") == 2
+    assert run(new, "SELECT DISTINCT created_by FROM jobs") == [("other-u1",)]
+    assert count(run, new, "jobs") == 6
+
+
+def test_a_value_that_the_target_can_not_hold_stops_everything_or_is_put_aside(here, pair, people, run):
+    old, new = pair("sqlite", "postgresql")
+    people(old)
+    run(old, "UPDATE jobs SET target_url = 'a' || char(0) || 'b' WHERE id = 'j2'")
+
+    stopped = here("copy")
+    aside = here("copy", "--on-bad-value", "quarantine")
+
+    assert stopped.returncode == 1
+    assert "jobs id=j2: target_url 'a\\0b' holds U+0000" in stopped.stdout
+    assert "--on-bad-value quarantine" in stopped.stdout
+    assert "nothing was copied" in stopped.stdout
+    assert aside.returncode == 0, aside.stdout + aside.stderr
+    assert "put aside in crossfade_quarantine" in aside.stdout
+    assert run(new, "SELECT id FROM jobs ORDER BY id") == [("j1",), ("j3",)]
+    assert run(new, "SELECT table_name, column_name FROM crossfade_quarantine") == [("jobs", "target_url")]
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_a_dry_run_changes_nothing(here, pair, people, run, target):
+    old, new = pair("sqlite", target)
+    people(old)
+    before = run(new, "SELECT * FROM job_categories ORDER BY id")
+
+    ended = here("copy", "--dry-run")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing was changed" in ended.stdout
+    assert ["users", "2"] in [line.split()[:2] for line in ended.stdout.splitlines()]
+    assert count(run, new, "users") == 0
+    assert run(new, "SELECT * FROM job_categories ORDER BY id") == before
+
+
+def test_a_dry_run_finds_conflicts(here, pair, people):
+    old, _ = pair()
+    people(old)
+    here("copy")
+
+    ended = here("copy", "--dry-run")
+
+    assert ended.returncode == 1
+    assert "users id=u1: is there, alike" in ended.stdout
+
+
+def test_without_a_proof_it_says_so(here, pair):
+    pair()
+
+    assert "not verified" in here("copy", "--no-verify").stdout
+
+
+def test_json_is_all_that_stdout_has(here, pair, people):
+    old, _ = pair("sqlite", "postgresql")
+    people(old)
+
+    answer = json.loads(here("copy", "--json").stdout)
+
+    assert (answer["ok"], answer["dry_run"], answer["shared"]) == (True, False, False)
+    assert answer["source"] == old
+    assert answer["target"].startswith("postgresql://postgres:***@")
+    assert {"table": "users", "rows": 2, "inserted": 2}.items() <= next(
+        one for one in answer["tables"] if one["table"] == "users"
+    ).items()
+    assert answer["verified"]["differences"] == []
+    assert "fired twice" in answer["notes"][-1]
+
+
+def test_conflicts_are_in_the_json_too(here, pair, people):
+    old, _ = pair()
+    people(old)
+    here("copy")
+
+    ended = here("copy", "--json")
+
+    answer = json.loads(ended.stdout)
+    assert (ended.returncode, answer["ok"]) == (1, False)
+    assert answer["conflicting_rows"] == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--tables", "peoples,users"], 2, "--tables peoples: the metadata has no such table"),
+        (["--tables", "users,,jobs"], 2, "write names of tables with commas between them"),
+        (["--tables", "users", "--exclude", "users"], 2, "can't be asked for and excluded"),
+        (["--resume", "--restart"], 2, "give one of them"),
+        (["--newest-by", "created_at"], 2, "needs --on-conflict newest"),
+        (["--source", "flusk"], 2, "write flask, fastapi or the URL"),
+        (["--target", "mysql://o:hunter2@db/x"], 2, "mysql:// is not supported"),
+        (["--target", "postgresql://o:hunter2@no-such-host.invalid/x"], 3, "The host no-such-host.invalid"),
+        (["--target", "sqlite:////nowhere/x.db"], 3, "There is no database /nowhere/x.db"),
+    ],
+)
+def test_what_can_not_be_done_is_one_line_and_an_exit_code(here, pair, arguments, code, told):
+    pair()
+
+    for command in ("copy", "verify"):
+        if command == "verify" and arguments[0] in {"--resume", "--newest-by"}:
+            continue
+        ended = here(command, *arguments)
+        assert (ended.returncode, ended.stdout) == (code, "")
+        assert told in ended.stderr.splitlines()[-1]
+        assert "hunter2" not in ended.stderr
+
+        answer = json.loads(here(command, *arguments, "--json").stdout)
+        assert answer["ok"] is False
+        assert told in answer["error"]["message"]
+        assert "hunter2" not in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", [["--on-conflict", "guess"], ["--batch", "0"], ["--jobs", "0"], ["--nonsense"]])
+def test_an_option_that_is_not_understood_is_a_usage_error(here, arguments):
+    assert here("copy", *arguments).returncode == 2
+
+
+def test_a_target_that_init_has_not_made_is_named_before_the_first_row(here, pair, new_database):
+    pair()
+
+    ended = here("copy", "--target", new_database())
+
+    assert ended.returncode == 3
+    assert "has no tables: `crossfade init --url …` makes them" in ended.stderr
+
+
+def test_a_package_that_is_missing_is_named(here, pair, monkeypatch):
+    pair()
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    ended = here("copy", "--target", "postgresql://localhost/x")
+
+    assert ended.returncode == 2
+    assert "has no package psycopg" in ended.stderr
+
+
+def test_the_copied_users_can_log_in_to_the_fastapi_stack(here, pair, variables, home, run):
+    old, _ = pair("sqlite", "postgresql")
+    hashed = passwords.hash_password("correct horse")
+    run(
+        old,
+        "INSERT INTO users (id, username, email, password_hash, role, is_active)"
+        f" VALUES ('u1', 'anna', 'anna@example.com', '{hashed}', 'admin', TRUE)",
+    )
+    assert here("copy").returncode == 0
+
+    port = servers.free_port()
+    command = [sys.executable, "-m", "uvicorn", "--factory", "--port", str(port), "--no-proxy-headers"]
+    base = f"http://127.0.0.1:{port}/api/v2"
+    with servers.running(
+        [*command, "cronjobs.fastapi_app:create_app"],
+        environ=variables | {"SCHEDULER_ENABLED": "false"},
+        url=f"{base}/health",
+    ):
+        answer = httpx2.post(f"{base}/auth/login", json={"username": "anna", "password": "correct horse"})
+
+    assert answer.status_code == 200
+    assert answer.json()["user"]["id"] == "u1"
