@@ -9,6 +9,7 @@ where Flask is.
 """
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -115,11 +116,12 @@ def found(
     engine: Engine, requests: dict[str, list[Sent]], look: Callable[[Connection, Sent], set[str]]
 ) -> dict[str, set[str]]:
     """Of each request, the large tables that `look` finds in its statements."""
+    tables: dict[str, set[str]] = defaultdict(set)
     with engine.connect() as connection:
-        tables = {
-            request: LARGE & {table for each in sent for table in look(connection, each)}
-            for request, sent in requests.items()
-        }
+        for request, sent in requests.items():
+            for each in sent:
+                if any(table in each.statement for table in LARGE):
+                    tables[request] |= LARGE & look(connection, each)
     return {request: large for request, large in tables.items() if large}
 
 
