@@ -88,6 +88,7 @@ $(FOR_WORKING): requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c "$(RECENT)" || { echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1): Python 3.11 or newer is needed, name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link to $$(readlink $(VENV)), which may be somebody else's: remove the link, and an environment is made here" >&2; exit 1; }
 	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) can't make a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
 $(FOR_MEASURING): requirements/bench.txt $(FOR_WORKING)

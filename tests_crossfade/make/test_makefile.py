@@ -121,6 +121,20 @@ def test_what_has_changed_is_installed_again(make, place, name):
     assert len(installs(make("install")[1])) == 2
 
 
+def test_an_environment_behind_a_link_is_left_to_whom_it_belongs(make, place, tmp_path):
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin" / "pip").write_text("theirs")
+    (place / ".venv").symlink_to(theirs)
+
+    result, asked = make("install")
+
+    assert result.returncode != 0
+    assert f".venv is a link to {theirs}" in result.stderr
+    assert (theirs / "bin" / "pip").read_text() == "theirs"
+    assert asked == []
+
+
 def test_an_installation_that_failed_is_tried_again(make):
     result, _ = make("install", FAKE_FAILURE="--editable")
 
