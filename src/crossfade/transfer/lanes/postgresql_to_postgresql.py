@@ -72,7 +72,7 @@ class PostgresToPostgres(Lane):
             with reading.in_order(connection):
                 after = reading.position(self._shape, connection, after, rows=batch.rows, where=self._where)
             yield Batch(batch.rows, after, batch.payload)
-            if batch.rows + left < most:
+            if not left and batch.rows < most:
                 return
             most = batch.rows if left else min(size, most * 2)
 

@@ -7,8 +7,9 @@ from typing import Any
 from psycopg import capabilities
 from typing_extensions import override
 
-from crossfade.transfer.kinds.documents import Json, Text
+from crossfade.transfer.kinds.documents import Json
 from crossfade.transfer.kinds.octets import Binary
+from crossfade.transfer.kinds.texts import Text
 from crossfade.transfer.lanes import postgresql_reading as reading
 from crossfade.transfer.lanes.batches import MOST_BYTES, Batch, Lane, Position
 from crossfade.transfer.lanes.shortcuts import crossing
