@@ -129,7 +129,10 @@ class Comparison:
         return self.pools[0].submit(here.sum, shape), self.pools[1].submit(there.sum, shape)
 
     def _differing(self, shape: Shape) -> Iterator[Differing]:
-        """The rows that differ, in the buckets that do."""
+        """The rows that differ."""
+        if self.beside is not None and self.beside.joins(shape):
+            yield from self.beside.differing(shape)
+            return
         here, there = self._both(lambda side: side.buckets(shape))
         buckets = differences.differing_buckets(here, there)
         if buckets:

@@ -104,10 +104,6 @@ class SqliteSide(Side):
 
     engine = "sqlite"
 
-    def __post_init__(self) -> None:
-        """Adds what frames need where texts are not UTF-8."""
-        self.connection.create_function("crossfade_encoded", 1, _encoded, deterministic=True)
-
     @override
     def sum(self, shape: Shape) -> Sum:
         rows = total = 0
@@ -198,8 +194,11 @@ class PostgresqlSide(Side):
 
 def side(connection: Any, where: Mapping[str, str] | None = None) -> Side:
     """A database that a driver's connection is to, in a transaction that holds the moment."""
-    kind = SqliteSide if isinstance(connection, sqlite3.Connection) else PostgresqlSide
-    return kind(connection, where or {})
+    if not isinstance(connection, sqlite3.Connection):
+        return PostgresqlSide(connection, where or {})
+    # What frames need where texts are not UTF-8.
+    connection.create_function("crossfade_encoded", 1, _encoded, deterministic=True)
+    return SqliteSide(connection, where or {})
 
 
 def identity(shape: Shape) -> Sequence[Column]:

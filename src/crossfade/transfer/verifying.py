@@ -91,16 +91,24 @@ def _opened(
     """A comparison of what a connection of a picture and one to the target see."""
     by_hand(other)
     with ExitStack() as stack:
-        files = isinstance(reader, sqlite3.Connection) and isinstance(other, sqlite3.Connection)
-        seen = files and not quick and not expectation.where
-        if seen:
-            # The target's connection sees the source's file: the picture's could not let go of the target's again.
-            stack.enter_context(shortcuts.seen_beside(other, reader))
-        stack.enter_context(_moment(other))
         here, there = side(reader, expectation.where), side(other)
-        beside = shortcuts.Beside(there) if seen and isinstance(there, SqliteSide) else None
+        beside = None
+        if isinstance(here, SqliteSide) and isinstance(there, SqliteSide) and not quick and not expectation.where:
+            beside = _beside(here, there, stack)
+        stack.enter_context(_moment(other))
         pools = stack.enter_context(_threads(here, there))
         yield Comparison(here, there, expectation, listener, pools, beside, shortcuts.alike(here, there, plan.shapes))
+
+
+def _beside(here: SqliteSide, there: SqliteSide, stack: ExitStack) -> shortcuts.Beside | None:
+    """Both files, seen by one connection, if one can."""
+    (_, _, path), *_ = there.query("PRAGMA database_list")
+    ((journal,),) = there.query("PRAGMA journal_mode")
+    # The picture lets go of what it sees when it is put away, and until then only a write-ahead log would let us write.
+    if journal == "wal" and shortcuts.seen_from(here.connection, path):
+        return shortcuts.Beside(here, from_source=True)
+    seen = stack.enter_context(shortcuts.seen_beside(there.connection, here.connection))
+    return shortcuts.Beside(there, from_source=False) if seen else None
 
 
 @contextmanager
