@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import Enum, make_url
 from sqlalchemy.types import TypeDecorator
 
-from crossfade.transfer.kinds import EngineName, Kind, install, kind_of
+from crossfade.transfer.kinds import EngineName, install, kind_of
 
 DIALECTS = {
     name: make_url(url).get_dialect()()
@@ -33,65 +34,97 @@ class Carried:
 class Column:
     """A table of one column of some type on an engine."""
 
-    def __init__(self, connection: Any, engine: EngineName, type_: Any) -> None:
-        self.connection, self.engine, self.kind = connection, engine, kind_of(type_)
-        connection.execute("DROP TABLE IF EXISTS one")
+    def __init__(self, connection: Any, engine: EngineName, type_: Any, table: str) -> None:
+        self.connection, self.engine, self.kind, self.table = connection, engine, kind_of(type_), table
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
         if engine == "postgresql":
             self._declare(type_)
-        connection.execute(f"CREATE TEMP TABLE one (v {_ddl(type_, engine)})")
+        self.declared = _ddl(type_, engine)
+        connection.execute(f"CREATE TEMP TABLE {table} (v {self.declared})")
 
     def put(self, expression: str, *values: Any) -> None:
         """Has one row with this value."""
-        self.connection.execute("DELETE FROM one")
-        self.connection.execute(f"INSERT INTO one (v) VALUES ({expression})", values or ())
+        self.connection.execute(f"DELETE FROM {self.table}")
+        self.connection.execute(f"INSERT INTO {self.table} (v) VALUES ({expression})", values or ())
 
     def take(self, text: str | None) -> None:
         """Has one row with the value of a canonical text, as copying puts it there."""
-        self.connection.execute("DELETE FROM one")
+        self.connection.execute(f"DELETE FROM {self.table}")
         mark = "?" if self.engine == "sqlite" else "%s"
-        self.connection.execute(f"INSERT INTO one (v) VALUES ({self.kind.stored(mark, self.engine)})", (text,))
+        self.connection.execute(f"INSERT INTO {self.table} (v) VALUES ({self.kind.stored(mark, self.engine)})", (text,))
 
     def copy_in(self, text: str | None) -> None:
         """As `take`, through PostgreSQL's own reading of texts."""
-        self.connection.execute("DELETE FROM one")
-        with closing(self.connection.cursor()) as cursor, cursor.copy("COPY one (v) FROM STDIN") as copy:
+        self.connection.execute(f"DELETE FROM {self.table}")
+        with closing(self.connection.cursor()) as cursor, cursor.copy(f"COPY {self.table} (v) FROM STDIN") as copy:
             copy.write_row((text,))
 
     @property
     def text(self) -> str | None:
         """The canonical text."""
-        (row,) = self.connection.execute(f"SELECT {self.kind.text('v', self.engine)} FROM one").fetchall()
+        (row,) = self.connection.execute(f"SELECT {self.kind.text('v', self.engine)} FROM {self.table}").fetchall()
         return row[0]
 
     @property
     def digest(self) -> str | None:
         """What is compared."""
-        (row,) = self.connection.execute(f"SELECT {self.kind.digest('v', self.engine)} FROM one").fetchall()
+        (row,) = self.connection.execute(f"SELECT {self.kind.digest('v', self.engine)} FROM {self.table}").fetchall()
         return row[0]
 
     @property
     def value(self) -> Any:
         """The value, as the driver reads it."""
-        return self.connection.execute("SELECT v FROM one").fetchone()[0]
+        return self.connection.execute(f"SELECT v FROM {self.table}").fetchone()[0]
 
     def faults(self, target: EngineName) -> list[str]:
         """The reasons why the value can't go there."""
         return [
             one.reason
             for one in self.kind.faults("v", source=self.engine, target=target)
-            if self.connection.execute(f"SELECT {one.where} FROM one").fetchone()[0]
+            if self.connection.execute(f"SELECT {one.where} FROM {self.table}").fetchone()[0]
         ]
+
+    def takes(self, value: Any) -> bool:
+        """Whether PostgreSQL has one row with this value now."""
+        try:
+            self.put(f"CAST(%s::text AS {self.declared})", None if value is None else _written(value))
+        except psycopg.DataError:
+            return False
+        return True
+
+    def clears(self) -> bool:
+        """Whether a look at the value, as Python reads it, is enough to know that it has no fault."""
+        try:
+            value = self.connection.execute(f"SELECT {self.kind.seen('v')} FROM {self.table}").fetchone()[0]
+            return value is not None and self.kind.plain([value])
+        except (sqlite3.OperationalError, TypeError, UnicodeError):
+            return False
+
+    @property
+    def plain(self) -> str | None:
+        """What PostgreSQL says of the value; intervals in seconds."""
+        said = "extract(epoch FROM v)" if self.declared == "INTERVAL" else "v"
+        said = "trim_scale(v)" if self.kind.name == "decimal" else said
+        return self.connection.execute(f"SELECT {said}::text FROM {self.table}").fetchone()[0]
 
     def _declare(self, type_: Any) -> None:
         made = type_.load_dialect_impl(DIALECTS["postgresql"]) if isinstance(type_, TypeDecorator) else type_
         if isinstance(made, Enum) and made.native_enum:
-            self.connection.execute(f"DROP TYPE IF EXISTS {made.name}")
             names = ", ".join("'" + name.replace("'", "''") + "'" for name in made.enums)
-            self.connection.execute(f"CREATE TYPE {made.name} AS ENUM ({names})")
+            if self.connection.execute("SELECT to_regtype(%s)", (made.name,)).fetchone()[0] is None:
+                self.connection.execute(f"CREATE TYPE {made.name} AS ENUM ({names})")
 
 
 def _ddl(type_: Any, engine: EngineName) -> str:
     return str(type_.compile(dialect=DIALECTS[engine]))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, timedelta):
+        return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
+    return str(value)
 
 
 class Crossing:
@@ -100,9 +133,9 @@ class Crossing:
     def __init__(self, here: sqlite3.Connection, there: psycopg.Connection[Any]) -> None:
         self.connections: dict[EngineName, Any] = {"sqlite": here, "postgresql": there}
 
-    def column(self, engine: EngineName, type_: Any) -> Column:
+    def column(self, engine: EngineName, type_: Any, *, table: str = "one") -> Column:
         """A new table of one column."""
-        return Column(self.connections[engine], engine, type_)
+        return Column(self.connections[engine], engine, type_, table)
 
     def carried(self, type_: Any, source: EngineName, target: EngineName, expression: str, *values: Any) -> Carried:
         """Puts a value into the source, and carries it to the other engine unless it has faults."""
@@ -134,8 +167,3 @@ def crossing(server):
         install(here)
         install(there)
         yield Crossing(here, there)
-
-
-def kind(type_: Any) -> Kind:
-    """The kind of a type."""
-    return kind_of(type_)

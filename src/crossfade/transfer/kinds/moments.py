@@ -13,8 +13,8 @@ from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_ba
 
 Read = TypeVar("Read")
 
-_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-_CLOCK: Final = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]"
+_CANONICAL: Final = "????-??-?? ??:??:??." + 6 * "[0-9]"
+"""Whatever fits this and can be read as an instant, is one in canonical text."""
 _FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - naive, as SQLAlchemy stores intervals on SQLite
 
@@ -33,9 +33,10 @@ class Instant(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
-            return f"CASE WHEN {column} GLOB '{_DAY} {_CLOCK}' THEN {column} ELSE {self._read(column)} END"
+            return f"CASE WHEN {column} GLOB '{_CANONICAL}' THEN {column} ELSE {self._read(column)} END"
         plain = f"({column} AT TIME ZONE 'UTC')" if self.aware else column
-        return f"to_char({plain}, 'YYYY-MM-DD HH24:MI:SS.US')"
+        # Half the cost of to_char(), and infinity is something.
+        return f"rpad({plain}::text || CASE WHEN {plain} = date_trunc('second', {plain}) THEN '.' ELSE '' END, 26, '0')"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -68,9 +69,7 @@ class Date(Kind):
 
     @override
     def text(self, column: str, engine: EngineName) -> str:
-        return (
-            through("crossfade_date({})", column, "text") if engine == "sqlite" else f"to_char({column}, 'YYYY-MM-DD')"
-        )
+        return through("crossfade_date({})", column, "text") if engine == "sqlite" else f"{column}::text"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -100,7 +99,8 @@ class Time(Kind):
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
             return through("crossfade_time({})", column, "text")
-        return f"to_char({column}::time, 'HH24:MI:SS.US')"
+        plain = f"to_char({column}::time, 'HH24:MI:SS.US')"
+        return f"({plain} || coalesce(nullif(extract(timezone FROM {column})::text, '0'), ''))" if self.aware else plain
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -131,7 +131,8 @@ class Interval(Kind):
             return through("crossfade_interval({})", column, "text")
         seconds = f"extract(epoch FROM {column})"
         days = f"floor({seconds} / 86400)"
-        return f"({days}::bigint || ' days ' || round({seconds} - {days} * 86400, 6) || ' seconds')"
+        text = f"{days}::bigint || ' days ' || round({seconds} - {days} * 86400, 6) || ' seconds'"
+        return f"CASE WHEN {_months(column)} THEN {column}::text ELSE {text} END"
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -143,15 +144,18 @@ class Interval(Kind):
 
     @override
     def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
-        months = f"coalesce(extract(month FROM {column}) <> 0 OR extract(year FROM {column}) <> 0, false)"
         seconds = f"extract(epoch FROM {column})"
         return (
-            Fault(months, "counts months, which have no length of their own"),
+            Fault(_months(column), "counts months, which have no length of their own"),
             Fault(
                 f"coalesce(NOT {seconds} BETWEEN -62135596800 AND 253402300799.999999, false)",
                 "is longer than SQLite's form of an interval can say",
             ),
         )
+
+
+def _months(column: str) -> str:
+    return f"coalesce(extract(month FROM {column}) <> 0 OR extract(year FROM {column}) <> 0, false)"
 
 
 def instant_text(stored: bytes, aware: int) -> str:
