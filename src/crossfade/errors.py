@@ -352,7 +352,7 @@ class CopyConflictError(CopyError):
 
 
 class CopyFailedError(CopyError):
-    """{table} of {url}: {reason}. What was copied stays; once the cause is gone, the same command goes on from there."""
+    """{table} of {url}: {reason}. What was copied stays; once the cause is gone, the same command goes on."""
 
     code = "copy-failed"
 
