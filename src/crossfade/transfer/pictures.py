@@ -126,8 +126,10 @@ def _attach(beside: sqlite3.Connection | None, path: Path, stack: ExitStack) -> 
 
 def _begin_beside(beside: sqlite3.Connection | None) -> None:
     if beside is not None:
-        # What is attached read-only gets its snapshot here, and no lock that would keep its writers out.
+        # What is attached read-only gets no lock that would keep its writers out.
         beside.execute("BEGIN IMMEDIATE")
+        # Nor its snapshot, if the driver still has this BEGIN prepared from before the attaching.
+        beside.execute(f"SELECT count(*) FROM {BESIDE}.sqlite_schema").fetchone()
 
 
 def _detach(beside: sqlite3.Connection) -> None:
