@@ -1,5 +1,6 @@
 """One column of any type on either engine, as real as it gets, and values carried between them by their texts."""
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,11 +10,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Enum, make_url
+from sqlalchemy import Enum, create_engine, make_url
 from sqlalchemy.types import TypeDecorator
 
+from crossfade import urls
+from crossfade.database.engines import Engines
+from crossfade.routes import Route
+from crossfade.transfer.ends import End
 from crossfade.transfer.kinds import EngineName, install, kind_of
 
+_NUMBERS = itertools.count()
 DIALECTS = {
     name: make_url(url).get_dialect()()
     for name, url in [("sqlite", "sqlite://"), ("postgresql", "postgresql+psycopg://")]
@@ -167,3 +173,27 @@ def crossing(server):
         install(here)
         install(there)
         yield Crossing(here, there)
+
+
+@pytest.fixture
+def end(tmp_path, server):
+    """Makes an empty database of a role on an engine, with the tables of some metadata, as an end of a copy."""
+    made = []
+
+    def make(role, engine, metadata):
+        number = next(_NUMBERS)
+        url = f"sqlite:///{tmp_path}/{role}.db"
+        if engine == "postgresql":
+            url = server.database(f"values_{number}").render_as_string(hide_password=False)
+        else:
+            (tmp_path / f"{role}.db").touch()
+        maker = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        metadata.create_all(maker)
+        maker.dispose()
+        made.append(Engines(name=f"crossfade:{role}", statement_timeout=0))
+        canonical = urls.canonical(url, root=tmp_path, variable=role)
+        return End(role, "URL", Route("flask", "shared", canonical, role, "development"), made[-1])
+
+    yield make
+    for engines in made:
+        engines.dispose()
