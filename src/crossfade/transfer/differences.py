@@ -15,6 +15,9 @@ from crossfade.transfer.framing import Values, split
 from crossfade.transfer.reports import Difference
 from crossfade.transfer.shapes import Shape
 
+Change = Literal["missing", "extra", "changed"]
+"""Of the target: it lacks the row, has it alone, or has other values."""
+
 _MOST: float = 0.5
 """If more than this part of the buckets differs, all are read: choosing would cost more than it saves."""
 
@@ -24,7 +27,7 @@ class Differing:
     """A row that is not the same on both sides, by the frames of both."""
 
     shape: Shape
-    change: Literal["missing", "extra", "changed"]
+    change: Change
     key: bytes
     source: bytes | None
     target: bytes | None

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from crossfade import clock
 from crossfade.errors import RepairFailedError
 from crossfade.transfer import keys, quarantine
-from crossfade.transfer.differences import Differing
+from crossfade.transfer.differences import Change, Differing
 from crossfade.transfer.digests import Side, identity, side
 from crossfade.transfer.ends import End
 from crossfade.transfer.exclusions import Cause
@@ -39,8 +39,8 @@ class Found:
         """To be entered, and left when nobody asks any more."""
         # A database without a name is a file that is gone with the connection.
         self._notes = sqlite3.connect("", check_same_thread=False)
-        self._notes.execute("CREATE TABLE found (number INTEGER PRIMARY KEY, name TEXT, extra INTEGER, key BLOB)")
-        self._notes.execute("CREATE INDEX extra_found ON found (key) WHERE extra")
+        self._notes.execute("CREATE TABLE found (number INTEGER PRIMARY KEY, name TEXT, change TEXT, key BLOB)")
+        self._notes.execute("CREATE INDEX extra_found ON found (key) WHERE change = 'extra'")
         self.tables: dict[str, int] = {}
         """How many rows of each table."""
 
@@ -59,16 +59,14 @@ class Found:
         """Adds a row."""
         name = row.shape.name
         self.tables[name] = self.tables.get(name, 0) + 1
-        self._notes.execute(
-            "INSERT INTO found (name, extra, key) VALUES (?, ?, ?)", (name, row.change == "extra", row.key)
-        )
+        self._notes.execute("INSERT INTO found (name, change, key) VALUES (?, ?, ?)", (name, row.change, row.key))
 
-    def keys(self, table: str, *, extra: bool) -> Iterator[list[bytes]]:
-        """The frames of the keys of those rows of a table that the target alone has, or of the others, in batches."""
+    def keys(self, table: str, change: Change) -> Iterator[list[bytes]]:
+        """The frames of the keys of the rows of a table that this is true of, in batches."""
         after = 0
         while rows := self._notes.execute(
-            "SELECT number, key FROM found WHERE name = ? AND extra = ? AND number > ? ORDER BY number LIMIT ?",
-            (table, extra, after, _BATCH),
+            "SELECT number, key FROM found WHERE name = ? AND change = ? AND number > ? ORDER BY number LIMIT ?",
+            (table, change, after, _BATCH),
         ).fetchall():
             after = rows[-1][0]
             yield [key for _, key in rows]
@@ -76,7 +74,7 @@ class Found:
     def forget(self, table: str, batch: Sequence[bytes]) -> None:
         """Takes a batch out of the rows that the target alone has."""
         self._notes.executemany(
-            "DELETE FROM found WHERE name = ? AND key = ? AND extra", ((table, key) for key in batch)
+            "DELETE FROM found WHERE name = ? AND key = ? AND change = 'extra'", ((table, key) for key in batch)
         )
 
 
@@ -131,12 +129,12 @@ class _Repair:
                 )
                 continue
             self.listener.began("repair", shape.name, self.found.tables[shape.name])
-            table = _Table(self, shape)
-            for batch in self.found.keys(shape.name, extra=False):
-                left = table.copied(batch)
-                if left:
-                    refused.append((table, left))
-                self.listener.advanced("repair", shape.name, len(batch) - len(left))
+            for table in (_Table(self, shape, "changed"), _Table(self, shape, "missing")):
+                for batch in self.found.keys(shape.name, table.change):
+                    left = table.copied(batch)
+                    if left:
+                        refused.append((table, left))
+                    self.listener.advanced("repair", shape.name, len(batch) - len(left))
             self.listener.ended("repair", shape.name)
         for table, left in refused:
             reason = table.copied_at_last(left)
@@ -172,7 +170,7 @@ class _Repair:
     def _moved(self, shape: Shape, who: str) -> int:
         there, moved = side(self.writer), 0
         cause = Cause("1 = 1", shape.key, "is in the target alone")
-        for batch in self.found.keys(shape.name, extra=True):
+        for batch in self.found.keys(shape.name, "extra"):
             where = f"({among(there, shape, batch)}) AND {self._unreferred(shape)}"
             with transaction(self.writer):
                 rows = quarantine.keep(
@@ -201,10 +199,11 @@ class _Repair:
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows of one table on their way."""
+    """The rows of one table that all are missing, or all differ, on their way."""
 
     work: _Repair
     shape: Shape
+    change: Change
 
     def copied(self, batch: Sequence[bytes]) -> list[bytes]:
         """Copies these rows, and returns those that the target refused."""
@@ -239,8 +238,27 @@ class _Table:
         carried = lane(work.source, work.target, shape, where=among(here, shape, batch))
         for rows in carried.read(work.reader, after=None, size=_BATCH):
             carried.write(work.writer, rows, STAGED)
+            if self.change == "changed":
+                self._respell(rows.rows)
             merge.apply(work.writer)
             merge.clear(work.writer)
+
+    def _respell(self, rows: int) -> None:
+        """Writes the keys of rows that are in the target as they are written there: a UUID may have hyphens or not."""
+        engine, writer = self.work.target.engine, self.work.writer
+        table, columns = self.shape.at(engine), self.shape.key_columns
+        same = " AND ".join(f"t.{one.quoted} = s.{one.quoted}" for one in columns)
+        if scalar(writer, f"SELECT count(*) FROM {STAGED} AS s JOIN {table} AS t ON {same}") == rows:
+            return
+        framing = side(writer).framing
+        names = ", ".join(f"t.{one.quoted}" for one in columns)
+        values = ", ".join(f"{one.quoted} = w.{one.quoted}" for one in columns)
+        execute(
+            writer,
+            f"WITH w AS MATERIALIZED (SELECT {names}, {framing.of(columns, alias='t')} AS crossfade_frame"
+            f" FROM {table} AS t) UPDATE {STAGED} AS s SET {values} FROM w"
+            f" WHERE w.crossfade_frame = {framing.of(columns, alias='s')}",
+        )
 
     def _park(self, batch: Sequence[bytes]) -> None:
         engine = self.work.target.engine
