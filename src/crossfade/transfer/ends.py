@@ -56,15 +56,16 @@ class End:
                 install(connection)
                 yield connection
             return
-        opened = self.engines.sync_engine(self.route).connect()
+        opened = self.engines.sync_engine(self.route).raw_connection()
+        driver: Any = opened.driver_connection
+        # It is used past SQLAlchemy, so it must not go back to a pool with what was set on it.
+        opened.detach()
         try:
-            driver: Any = opened.connection.driver_connection
-            # It is used past SQLAlchemy, so it must not go back to a pool with what was set on it.
-            opened.detach()
-            install(driver)
             yield driver
         finally:
-            opened.close()
+            # Not by the pool, which would first roll back, and complain aloud if the server is gone.
+            driver.close()
+            opened.invalidate()
 
     @contextmanager
     def looking(self) -> Generator[Connection]:
