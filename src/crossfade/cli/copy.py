@@ -168,6 +168,8 @@ def lines(report: CopyReport) -> list[str]:
     if report.dry_run:
         return [*told, f"nothing was changed; this is what would be done ({report.seconds:.1f} s)"]
     done = f"{'finished what was begun' if report.resumed else 'copied'} in {report.seconds:.1f} s"
+    if report.verified is None and any(one.merged for one in report.tables):
+        return [*told, f"{done}; not verified: what was merged has another key than in the source"]
     if report.verified is None:
         return [*told, f"{done}; not verified: `crossfade verify` does"]
     return [*told, done, *verify.outcome(report.verified)]

@@ -86,7 +86,10 @@ def lines(report: VerifyReport) -> list[str]:
     """What to tell a person of a report."""
     if report.shared:
         return shared(report.source, report.target)
-    return [f"{report.source} and {report.target}", *_table(report.tables), *outcome(report)]
+    told = [f"{report.source} and {report.target}", *_table(report.tables), *outcome(report)]
+    if any(one.missing or one.extra or one.changed for one in report.tables) and not report.ok:
+        told.append("what was written to either since the copy differs, too; --repair copies what the source has")
+    return told
 
 
 def shared(source: str, target: str) -> list[str]:

@@ -60,6 +60,7 @@ def test_after_init_a_copy_needs_no_option(here, pair, people, run, source, targ
     )
     assert run(new, "SELECT id FROM job_categories ORDER BY id") == run(old, "SELECT id FROM job_categories ORDER BY 1")
     assert here("verify").returncode == 0
+    assert here("init", "--check").returncode == 0
 
 
 def test_what_was_done_is_told_by_table(here, pair, people):
@@ -214,6 +215,7 @@ def test_people_who_are_registered_on_both_sides_are_found_and_merged_when_asked
     assert "--remap" in found.stdout
     assert merged.returncode == 0, merged.stdout + merged.stderr
     assert count(run, new, "users") == 2
+    assert "not verified: what was merged has another key" in merged.stdout
     assert run(new, "SELECT DISTINCT created_by FROM jobs") == [("other-u1",)]
     assert count(run, new, "jobs") == 6
 

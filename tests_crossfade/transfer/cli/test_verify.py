@@ -45,6 +45,7 @@ def test_what_differs_is_named_row_by_row_with_the_columns(here, copied, run, ta
     assert "pic_teams id=t2: missing in the target" in ended.stdout
     assert "pic_teams id=t3: in the target alone" in ended.stdout
     assert "not alike: 3 rows differ" in ended.stdout
+    assert ended.stdout.splitlines()[-1].startswith("what was written to either since the copy differs, too")
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
