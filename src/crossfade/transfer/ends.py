@@ -61,6 +61,7 @@ class End:
         # It is used past SQLAlchemy, so it must not go back to a pool with what was set on it.
         opened.detach()
         try:
+            install(driver)
             yield driver
         finally:
             # Not by the pool, which would first roll back, and complain aloud if the server is gone.
