@@ -46,7 +46,6 @@
         ├── ForeignSchemaError                   tables that are not ours
         ├── UnknownRevisionError                 a schema that newer code has made
         ├── UnsupportedTypeError                 a column whose values only one engine knows
-        ├── TangledError                         bad rows that are referred to around too many corners
         ├── NotReadyError                        two databases that don't fit for a copy or a proof
         ├── DanglingError                        rows that would refer to rows that are left behind
         ├── SchemaBusyError                      somebody holds on to what is to be upgraded
@@ -417,15 +416,6 @@ class UnsupportedTypeError(RefusedError):
     """
 
     code = "unsupported-type"
-
-
-class TangledError(RefusedError):
-    """Rows with bad values in {tables} are referred to in circles that are too long to follow. Nothing was changed.
-
-    Put the values right in the source, or leave the tables out with --exclude.
-    """
-
-    code = "tangled"
 
 
 class NotReadyError(RefusedError):

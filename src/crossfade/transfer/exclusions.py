@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from crossfade.errors import TangledError
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.preflight import Scan, faults_of
 from crossfade.transfer.shapes import Reference, Shape, quoted
 from crossfade.transfer.transactions import scalar
 
-_MOST_ROUNDS: Final = 12
-"""How often references may go around between tables; within one table they may go on for ever."""
+_ASIDE: Final = "crossfade_aside"
+_EDGES: Final = "crossfade_edges"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Exclusions:
     def where_bad(self, table: str) -> str | None:
         """SQL of the source: whether a row of the table stays behind; None if none does."""
         causes = self.causes.get(table)
-        return " OR ".join(f"({one.where})" for one in causes) if causes else None
+        return _any(causes) if causes else None
 
     def where_good(self, table: str) -> str | None:
         """SQL of the source: whether a row of the table is carried; None if all are."""
@@ -50,88 +49,104 @@ class Exclusions:
 def exclusions(
     scan: Scan, shapes: Sequence[Shape], connection: Any, *, source: EngineName, target: EngineName
 ) -> Exclusions:
-    """What stays behind after a scan of these tables, seen through a connection of the same picture.
-
-    Raises TangledError if bad rows are referred to around too many corners.
-    """
-    found = Exclusions()
-    for _ in range(_MOST_ROUNDS):
-        # The tables that others refer to come first, so that one round is enough where nothing goes in circles.
-        before, found = found, _round(found, scan, shapes, connection, source, target)
-        if found.rows_by_table == before.rows_by_table:
-            return found
-    raise TangledError(tables=", ".join(found.causes))
-
-
-def _round(
-    before: Exclusions,
-    scan: Scan,
-    shapes: Sequence[Shape],
-    connection: Any,
-    source: EngineName,
-    target: EngineName,
-) -> Exclusions:
-    causes, rows = dict(before.causes), dict(before.rows_by_table)
-    for shape in shapes:
-        now = Exclusions(causes)
-        mine = _causes(now, scan, shape, {one.name: one for one in shapes}, source, target)
-        if mine == causes.get(shape.name, ()):
-            continue
-        where = Exclusions({shape.name: mine}).where_bad(shape.name)
-        count = scalar(connection, f"SELECT count(*) FROM {shape.at(source)} WHERE {where}")
+    """What stays behind after a scan of these tables, seen through a connection of the same picture."""
+    own = {
+        shape.name: tuple(
+            Cause(fault.where, (name,), fault.reason)
+            for name in scan.columns[shape.name]
+            for fault in faults_of(shape.column(name), source=source, target=target)
+        )
+        for shape in shapes
+        if shape.name in scan.columns
+    }
+    circles = _Aside(_reached(own, shapes), own, source)
+    causes: dict[str, tuple[Cause, ...]] = {}
+    rows: dict[str, int] = {}
+    for shape in circles.shapes:
+        its = (*own.get(shape.name, ()), *map(circles.referring, circles.references(shape)))
+        count = scalar(connection, f"SELECT count(*) FROM {shape.at(source)} WHERE {_any(its)}")
         if count:
-            causes[shape.name], rows[shape.name] = mine, count
+            causes[shape.name], rows[shape.name] = its, count
     return Exclusions(causes, rows)
 
 
-def _causes(
-    known: Exclusions,
-    scan: Scan,
-    shape: Shape,
-    shapes: Mapping[str, Shape],
-    source: EngineName,
-    target: EngineName,
-) -> tuple[Cause, ...]:
-    """Why rows of a table stay behind, as far as it is known of the others."""
-    causes = [
-        Cause(fault.where, (name,), fault.reason)
-        for name in scan.columns.get(shape.name, ())
-        for fault in faults_of(shape.column(name), source=source, target=target)
-    ]
-    for one in shape.references:
-        bad = known.where_bad(one.table) if one.table in shapes and one.table != shape.name else None
-        if bad is not None:
-            away = f"SELECT {_listed(one.to)} FROM {shapes[one.table].at(source)} WHERE {bad}"
-            causes.append(_referring(one, away))
-    own = [one for one in shape.references if one.table == shape.name]
-    if causes and own:
-        bad = " OR ".join(f"({cause.where})" for cause in causes)
-        causes += [_referring(one, _descent(shape, own, one, bad, source)) for one in own]
-    return tuple(causes)
+def _any(causes: Sequence[Cause]) -> str:
+    return " OR ".join(f"({one.where})" for one in causes)
 
 
-def _referring(reference: Reference, away: str) -> Cause:
-    where = f"coalesce(({_listed(reference.columns)}) IN ({away}), false)"
-    return Cause(where, reference.columns, f"refers to a row of {reference.table} that is put aside")
+def _reached(tables: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    """These tables, and all that refer to them, in the order of the shapes."""
+    names = set(tables)
+    while more := {
+        shape.name for shape in shapes for one in shape.references if one.table in names and shape.name not in names
+    }:
+        names |= more
+    return [shape for shape in shapes if shape.name in names]
 
 
-def _descent(shape: Shape, own: Sequence[Reference], asked: Reference, bad: str, source: EngineName) -> str:
-    """What is referred to of the bad rows of a table that refers to itself, and of all that refer to them."""
-    to = list(dict.fromkeys(name for one in own for name in one.to))
-    found = {name: quoted(f"crossfade_{number}") for number, name in enumerate(to)}
-    joined = " OR ".join(
-        "("
-        + " AND ".join(f"{quoted(here)} = {found[there]}" for here, there in zip(one.columns, one.to, strict=True))
-        + ")"
-        for one in own
-    )
-    table, columns = shape.at(source), _listed(to)
-    return (
-        f"WITH RECURSIVE crossfade_aside ({', '.join(found.values())}) AS (SELECT {columns} FROM {table} WHERE {bad}"
-        f" UNION SELECT {columns} FROM {table} JOIN crossfade_aside ON {joined})"
-        f" SELECT {', '.join(found[name] for name in asked.to)} FROM crossfade_aside"
-    )
+@dataclass(frozen=True)
+class _Aside:
+    """All that the rows that stay behind are referred to by, as one set: found by going from row to row.
+
+    A row is in it by the text of what refers to it, under the number of the columns that are referred to. However
+    references go, within a table, in circles, or down through many, it is the same few lines of SQL.
+    """
+
+    shapes: Sequence[Shape]
+    own: Mapping[str, tuple[Cause, ...]]
+    source: EngineName
+
+    def references(self, shape: Shape) -> list[Reference]:
+        """What a row of a table may refer to that stays behind."""
+        names = {one.name for one in self.shapes}
+        return [one for one in shape.references if one.table in names]
+
+    def referring(self, reference: Reference) -> Cause:
+        """That a row refers to one that stays behind."""
+        bad = (
+            f"SELECT place FROM ({self._all}) AS {_ASIDE}_all WHERE goal = {self._goals[reference.table, reference.to]}"
+        )
+        where = f"coalesce({_text(reference.columns)} IN ({bad}), false)"
+        return Cause(where, reference.columns, f"refers to a row of {reference.table} that is put aside")
+
+    @property
+    def _goals(self) -> dict[tuple[str, tuple[str, ...]], int]:
+        """A number for each set of columns that is referred to."""
+        goals = ((one.table, one.to) for shape in self.shapes for one in self.references(shape))
+        return {goal: number for number, goal in enumerate(dict.fromkeys(goals))}
+
+    @property
+    def _all(self) -> str:
+        first = [
+            f"SELECT {goal} AS goal, {_text(to)} AS place FROM {shape.at(self.source)}"
+            f" WHERE {_any(self.own[shape.name])}"
+            for shape, to, goal in self._by_shape
+            if shape.name in self.own
+        ]
+        edges = [
+            f"SELECT {self._goals[one.table, one.to]} AS from_goal, {_text(one.columns)} AS from_place,"
+            f" {goal} AS goal, {_text(to)} AS place FROM {shape.at(self.source)}"
+            for shape, to, goal in self._by_shape
+            for one in self.references(shape)
+        ]
+        start = f"SELECT goal, place FROM ({' UNION ALL '.join(first)}) AS {_ASIDE}_own"
+        if not edges:
+            return start
+        return (
+            f"WITH RECURSIVE {_EDGES} AS ({' UNION ALL '.join(edges)}), {_ASIDE} AS ({start} UNION"
+            f" SELECT {_EDGES}.goal, {_EDGES}.place FROM {_ASIDE} JOIN {_EDGES}"
+            f" ON {_EDGES}.from_goal = {_ASIDE}.goal AND {_EDGES}.from_place = {_ASIDE}.place)"
+            f" SELECT goal, place FROM {_ASIDE}"
+        )
+
+    @property
+    def _by_shape(self) -> list[tuple[Shape, tuple[str, ...], int]]:
+        shapes = {one.name: one for one in self.shapes}
+        return [(shapes[table], to, number) for (table, to), number in self._goals.items()]
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(quoted(name) for name in names)
+def _text(columns: Sequence[str]) -> str:
+    """What identifies a row, as one text; NULL if any of it is."""
+    if len(columns) == 1:
+        return f"CAST({quoted(columns[0])} AS TEXT)"
+    return " || ".join(f"replace(CAST({quoted(name)} AS TEXT), ',', ',,') || ',;'" for name in columns)
