@@ -6,6 +6,7 @@ left to whoever asks for them.
 
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -69,11 +70,10 @@ def between(
     source: Side, target: Side, shape: Shape, buckets: Collection[int] | None, pools: tuple[Executor, Executor]
 ) -> Iterator[Differing]:
     """The rows of a table that differ, in these buckets (None: in all), in the order of their keys' frames."""
-    streams = source.rows(shape, buckets), target.rows(shape, buckets)
-    # Either side sorts before it gives its first row: both do so at once.
-    firsts = [pool.submit(next, stream, None) for pool, stream in zip(pools, streams, strict=True)]
-    left, right = (_again(future.result(), stream) for future, stream in zip(firsts, streams, strict=True))
-    return _merged(shape, left, right)
+    with closing(source.rows(shape, buckets)) as here, closing(target.rows(shape, buckets)) as there:
+        # Either side sorts before it gives its first row: both do so at once.
+        firsts = pools[0].submit(next, here, None), pools[1].submit(next, there, None)
+        yield from _merged(shape, _again(firsts[0].result(), here), _again(firsts[1].result(), there))
 
 
 def shown(value: bytes | None) -> str | None:

@@ -10,7 +10,7 @@ say which of them to look into. Comparing two sides is left to `verifying`, look
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,7 +61,7 @@ class Side(ABC):
         """That of each bucket of a table that has rows."""
 
     @abstractmethod
-    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Iterator[Row]:
+    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Generator[Row]:
         """The rows of some buckets (None: of all), in the order of the frames of their keys, byte by byte."""
 
     @abstractmethod
@@ -125,7 +125,7 @@ class SqliteSide(Side):
         return {bucket: Sum(count, totals[bucket]) for bucket, count in enumerate(rows) if count}
 
     @override
-    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Iterator[Row]:
+    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Generator[Row]:
         conditions = []
         if buckets is not None:
             chosen = frozenset(buckets)
@@ -172,7 +172,7 @@ class PostgresqlSide(Side):
         return {bucket: Sum(rows, int(total)) for bucket, rows, total in found}
 
     @override
-    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Iterator[Row]:
+    def rows(self, shape: Shape, buckets: Collection[int] | None) -> Generator[Row]:
         conditions = [] if buckets is None else [f"{self._bucket(shape)} = ANY ('{{{','.join(map(str, buckets))}}}')"]
         row = f"convert_to({self.key(shape)}, 'UTF8'), convert_to({self.frame(shape)}, 'UTF8')"
         # A cursor of the server's: the rows stay there until they are asked for.
