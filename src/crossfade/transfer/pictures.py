@@ -77,8 +77,9 @@ def _read_transactions(
         return _copied(guard, readers, beside, stack)
     connections = [stack.enter_context(source.connection()) for _ in range(readers)]
     _attach(beside, path, stack)
-    # Nobody commits between the beginnings of two readers.
-    guard.execute("BEGIN IMMEDIATE")
+    if len(connections) > 1 or beside is not None:
+        # Nobody commits between the beginnings of two readers.
+        guard.execute("BEGIN IMMEDIATE")
     try:
         for connection in connections:
             _begin(connection)

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
+from crossfade.transfer.ends import End
 from crossfade.transfer.pictures import BESIDE
 from crossfade.transfer.shapes import Shape, quoted
 
@@ -17,12 +18,18 @@ def copy_all(connection: sqlite3.Connection, shapes: Sequence[Shape], done: Call
     """Copies all rows of these tables. Calls `done` with each table and how many rows it got.
 
     `connection` is to the target, in the transaction that `pictures.take(source, beside=connection)` has begun; the
-    tables are empty, and foreign keys off (`PRAGMA foreign_keys` does nothing in a transaction: set it before).
+    tables are empty, the source `fits`, and foreign keys are off, which has to be said before a transaction begins.
     References are not checked. Raises the driver's errors; then the caller rolls back.
     """
     for shape in shapes:
-        rows = _handed_over(connection, shape)
+        rows = handed_over(connection, shape)
         done(shape, _inserted(connection, shape) if rows is None else rows)
+
+
+def fits(source: End, connection: sqlite3.Connection) -> bool:
+    """Whether SQLite can see both files at once: not, if it keeps texts in UTF-8 here and in UTF-16 there."""
+    with source.connection() as there:
+        return _encoding(there) == _encoding(connection)
 
 
 @contextmanager
@@ -47,7 +54,7 @@ def journal(connection: sqlite3.Connection) -> Generator[None]:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
 
 
-def _handed_over(connection: sqlite3.Connection, shape: Shape) -> int | None:
+def handed_over(connection: sqlite3.Connection, shape: Shape) -> int | None:
     """Copies whole rows if SQLite finds the tables alike; None if it doesn't."""
     table = shape.at("sqlite")
     if _columns(connection, "main", shape) != _columns(connection, BESIDE, shape):
@@ -75,6 +82,10 @@ def _inserted(connection: sqlite3.Connection, shape: Shape) -> int:
     for _, definition in indexes:
         connection.execute(definition)
     return rows
+
+
+def _encoding(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA encoding").fetchone()[0])
 
 
 def _columns(connection: sqlite3.Connection, schema: str, shape: Shape) -> list[tuple[object, ...]]:

@@ -4,9 +4,10 @@ SQLite keeps any value in any column, so a position keeps the value as it is sto
 elsewhere than the value does.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,13 @@ _TERMS = 50
 
 
 @dataclass(frozen=True)
+class Octets:
+    """A text of SQLite's that isn't UTF-8: the driver has no type for it."""
+
+    value: bytes
+
+
+@dataclass(frozen=True)
 class Reading:
     """The rows of one table, as some SQL expressions make them."""
 
@@ -31,32 +39,46 @@ class Reading:
     """How many bytes a row takes, more or less."""
     where: str | None
 
-    def pieces(self, connection: sqlite3.Connection, *, after: Position | None, size: int) -> Iterator[Piece]:
+    def pieces(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        after: Position | None,
+        size: int,
+        text_factory: Callable[[bytes], Any] = str,
+    ) -> Iterator[Piece]:
         """The rows after a position, at most `size` at a time and about MOST_BYTES of them.
 
-        Where a key is NULL, which SQLite allows, they may be more than `size`: nothing comes after NULL, so there is
-        no stopping there.
+        `text_factory` makes what they have for a text. Where a key is NULL, which SQLite allows, they may be more than
+        `size`: nothing comes after NULL, so there is no stopping there.
         """
-        sql, parameters = self._select(after)
+        with closing(connection.execute(*self._select(after))) as cursor:
+            while True:
+                # Whoever looks at a piece may ask the connection for something else.
+                before = connection.text_factory
+                connection.text_factory = text_factory
+                try:
+                    rows = self._rows(cursor, size)
+                finally:
+                    connection.text_factory = before
+                if not rows:
+                    return
+                yield rows, _position(rows[-1][len(self.columns) :]) or None
+
+    def _rows(self, cursor: sqlite3.Cursor, size: int) -> list[tuple[Any, ...]]:
+        measured = self.length
         width = len(self.columns)
         rows: list[tuple[Any, ...]] = []
         length = 0
-        with closing(connection.execute(sql, parameters)) as cursor:
-            for row in cursor:
-                rows.append(row)
-                length += self.length(row)
-                if (len(rows) >= size or length >= MOST_BYTES) and None not in row[width::2]:
-                    yield rows, _position(row[width:]) or None
-                    rows, length = [], 0
-        if rows:
-            yield rows, _position(rows[-1][width:]) or None
+        for row in cursor:
+            rows.append(row)
+            length += measured(row)
+            if (len(rows) >= size or length >= MOST_BYTES) and None not in row[width::2]:
+                break
+        return rows
 
     def _select(self, after: Position | None) -> tuple[str, list[Any]]:
         keys = [column.quoted for column in self.shape.key_columns]
-        # As bytes, because the driver can't be asked for the text of a value that isn't UTF-8.
-        said = [
-            f"CASE typeof({key}) WHEN 'text' THEN CAST({key} AS BLOB) ELSE {key} END, typeof({key})" for key in keys
-        ]
         conditions = [f"({self.where})"] if self.where else []
         parameters: list[Any] = []
         if after is not None:
@@ -66,12 +88,21 @@ class Reading:
             # A row value of one is none.
             one = len(keys) == 1
             conditions.append(f"{keys[0]} > {places[0]}" if one else f"({', '.join(keys)}) > ({', '.join(places)})")
+        said = [f"{key}, typeof({key})" for key in keys]
         sql = f"SELECT {', '.join([*self.columns, *said])} FROM {self.shape.at('sqlite')}"
         if conditions:
             sql += f" WHERE {' AND '.join(conditions)}"
         if keys:
             sql += f" ORDER BY {', '.join(keys)}"
         return sql, parameters
+
+
+def text(value: bytes) -> str | Octets:
+    """A factory of texts for any bytes."""
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        return Octets(value)
 
 
 def joined(terms: Sequence[str], operator: str) -> str:
@@ -82,44 +113,48 @@ def joined(terms: Sequence[str], operator: str) -> str:
 
 def _position(key: Sequence[Any]) -> Position:
     """A key as text, from the pairs of value and type that were read."""
-    return tuple(_said(value, kind) for value, kind in zip(key[::2], key[1::2], strict=True))
+    return tuple(_said(value, _decoded(type_)) for value, type_ in zip(key[::2], key[1::2], strict=True))
 
 
-def _said(value: Any, kind: str) -> str:
-    if value is None:
-        return "null "
-    if kind == "integer":
-        return f"integer {value}"
-    if kind == "real":
-        return f"real {value.hex()}"
-    if kind == "text":
-        with suppress(UnicodeDecodeError):
-            text = str(value, "utf-8")
-            # A position is kept in a table of the target, and PostgreSQL's text has no place for this character.
-            if "\0" not in text:
-                return f"text {text}"
-    return f"{'octets' if kind == 'text' else kind} {value.hex()}"
+def _said(value: Any, type_: Any) -> str:
+    match type_:
+        case "null":
+            return "null "
+        case "integer":
+            return f"integer {value}"
+        case "real":
+            return f"real {value.hex()}"
+        case "blob":
+            return f"blob {value.hex()}"
+        case _:
+            decoded = _decoded(value)
+            # A position is kept in a table of the target, and PostgreSQL's text has no place for U+0000.
+            return f"octets {decoded.value.hex()}" if isinstance(decoded, Octets) else f"text {json.dumps(decoded)}"
+
+
+def _decoded(value: Any) -> Any:
+    return text(value) if isinstance(value, bytes) else value
 
 
 def _values(position: Position) -> tuple[list[str], list[Any]]:
     """A position as SQL with placeholders, and their values."""
     places, values = [], []
-    for said in position:
-        kind, _, text = said.partition(" ")
-        places.append("CAST(? AS TEXT)" if kind == "octets" else "?")
-        values.append(_read(kind, text))
+    for one in position:
+        type_, _, said = one.partition(" ")
+        places.append("CAST(? AS TEXT)" if type_ == "octets" else "?")
+        values.append(_read(type_, said))
     return places, values
 
 
-def _read(kind: str, text: str) -> Any:
-    match kind:
+def _read(type_: str, said: str) -> Any:
+    match type_:
         case "null":
             return None
         case "integer":
-            return int(text)
+            return int(said)
         case "real":
-            return float.fromhex(text)
+            return float.fromhex(said)
         case "text":
-            return text
+            return json.loads(said)
         case _:
-            return bytes.fromhex(text)
+            return bytes.fromhex(said)

@@ -4,24 +4,16 @@ For merges. Where the target is empty, `attached` is much faster.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from typing_extensions import override
 
 from crossfade.transfer.lanes.batches import Batch, Lane, Position
-from crossfade.transfer.lanes.sqlite_reading import Reading, joined
+from crossfade.transfer.lanes.sqlite_reading import Octets, Reading, joined, text
 from crossfade.transfer.shapes import Shape
-
-
-@dataclass(frozen=True)
-class Octets:
-    """A text of SQLite's that isn't UTF-8: the driver has no type for it."""
-
-    value: bytes
 
 
 class SqliteToSqlite(Lane):
@@ -37,20 +29,15 @@ class SqliteToSqlite(Lane):
     def read(self, connection: Any, *, after: Position | None, size: int) -> Iterator[Batch]:
         if self._shape.key:
             try:
-                for batch in self._batches(connection, after, size):
+                for batch in self._batches(connection, after, size, str):
                     yield batch
                     after = batch.last
                 return
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
-        # The driver can say what isn't UTF-8 in its own, slower way.
-        before = connection.text_factory
-        connection.text_factory = _text
-        try:
-            yield from self._batches(connection, after, size)
-        finally:
-            connection.text_factory = before
+        # Texts that aren't UTF-8 are read in a way of our own, which is slower.
+        yield from self._batches(connection, after, size, text)
 
     @override
     def write(self, connection: Any, batch: Batch, into: str) -> None:
@@ -63,8 +50,11 @@ class SqliteToSqlite(Lane):
                 places = ", ".join("CAST(? AS TEXT)" if index in strange else "?" for index in range(len(columns)))
                 cursor.executemany(f"INSERT INTO {into} ({names}) VALUES ({places})", map(_bare, run))
 
-    def _batches(self, connection: Any, after: Position | None, size: int) -> Iterator[Batch]:
-        for rows, last in self._reading.pieces(connection, after=after, size=size):
+    def _batches(
+        self, connection: Any, after: Position | None, size: int, text_factory: Callable[[bytes], Any]
+    ) -> Iterator[Batch]:
+        reading = self._reading.pieces(connection, after=after, size=size, text_factory=text_factory)
+        for rows, last in reading:
             yield Batch(len(rows), last, rows)
 
 
@@ -74,10 +64,3 @@ def _strange(row: tuple[Any, ...]) -> frozenset[int]:
 
 def _bare(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(value.value if isinstance(value, Octets) else value for value in row)
-
-
-def _text(value: bytes) -> str | Octets:
-    try:
-        return str(value, "utf-8")
-    except UnicodeDecodeError:
-        return Octets(value)
