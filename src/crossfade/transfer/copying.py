@@ -92,7 +92,7 @@ def _can_be_handed_over(
     # What is left out may be what rows refer to: that is asked before anything is written.
     if plan.outside:
         return False
-    return not _occupied(target, plan, writer, None)
+    return attached.fits(source, writer) and not _occupied(target, plan, writer, None)
 
 
 def _occupied(target: End, plan: Plan, writer: Any, unfinished: Unfinished | None) -> set[str]:
