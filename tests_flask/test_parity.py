@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -54,17 +55,30 @@ def flask_stack(router: Router) -> Generator[Stack]:
     yield Wsgi(create_app(router=router), "/api")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
-    """The two stacks, each on a database of its own, and the same in both."""
+@pytest.fixture(scope="session")
+def open_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Twins]]:
+    """The two stacks on each kind of database, made when a test first asks."""
     with ExitStack() as stack:
-        if request.param == "sqlite":
-            place: Path = tmp_path_factory.mktemp("twins")
-            urls = f"sqlite:///{place / 'one_test.db'}", f"sqlite:///{place / 'other_test.db'}"
-        else:
-            server = stack.enter_context(postgres.embedded())
-            urls = server.database("one_test"), server.database("other_test")
-        yield stack.enter_context(twins(urls, ROOT, flask_stack))
+
+        @cache
+        def opened(database: str) -> Twins:
+            if database == "sqlite":
+                place: Path = tmp_path_factory.mktemp("twins")
+                urls = f"sqlite:///{place / 'one_test.db'}", f"sqlite:///{place / 'other_test.db'}"
+            else:
+                server = stack.enter_context(postgres.embedded())
+                urls = server.database("one_test"), server.database("other_test")
+            return stack.enter_context(twins(urls, ROOT, flask_stack))
+
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def pair(request: pytest.FixtureRequest, open_pair: Callable[[str], Twins]) -> Iterator[Twins]:
+    """The two stacks, each on a database of its own, and the same in both."""
+    found = open_pair(request.param)
+    with found.standing_still():
+        yield found
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cronjobs.models import (
     UserUiPreferences,
 )
 from cronjobs.settings import Settings
-from cronjobs.testing.jobs import day, store, store_execution, wanted
+from cronjobs.testing.jobs import day, store, store_execution, wanted, workflow
 from cronjobs.testing.people import add_user
 from cronjobs.testing.worlds import PASSWORD, Person
 from crossfade import clock
@@ -67,6 +67,57 @@ def bodies(settings: Settings, person: Person, target: str) -> dict[str, Any]:
         "POST /pic-teams": {"name": "Storage"},
         "PUT /pic-teams/{team_id}": {"name": "Storage"},
         "PUT /settings/slack": {"channel": "#jobs"},
+    }
+
+
+def more_bodies(settings: Settings, person: Person, target: str) -> dict[str, list[dict[str, Any]]]:
+    """For some operations, further bodies that mean something as a whole: most are accepted, some are not."""
+    job = wanted(settings, name="Another")
+    return {
+        "POST /auth/login": [
+            {"email": person.email.upper(), "password": person.password},
+            {"username": person.email, "password": person.password},
+            {"username": "sleeper", "password": PASSWORD},
+            {"username": "sleeper", "password": "wrong"},
+            {"username": "nobody", "password": PASSWORD},
+            {"username": person.username, "email": "nobody@cronjobs.test", "password": person.password},
+        ],
+        "POST /auth/register": [
+            {"username": "Zweite-1", "email": "Zweite@CronJobs.test", "password": "a new secret", "role": "user"},
+            {"username": "EDITOR", "email": "x@cronjobs.test", "password": "a new secret"},
+            {"username": "a b", "email": "x", "password": "12345", "role": "x", "is_active": "yes"},
+        ],
+        "PUT /auth/users/{user_id}": [
+            {"password": "another one"},
+            {"email": "Else@CronJobs.test", "role": "user", "is_active": False},
+            {"email": person.email},
+            {"email": None, "password": 1, "role": "x", "is_active": 0},
+        ],
+        "POST /jobs": [
+            workflow(settings, name="Another", metadata={"ref": "main", "inputs": {"a": 1}}),
+            job | {"enable_email_notifications": True, "notification_emails": ["A@b.test", "a@B.test"]},
+            job | {"github_repo": "tools", "github_workflow_name": "ci.yml"},
+            job | {"is_active": False, "category": "General", "pic_team": None, "pic_team_slug": "data"},
+            {"name": "Another", "target_url": " "},
+        ],
+        "PUT /jobs/{job_id}": [
+            {"github_repo": "acme/tools", "github_workflow_name": "ci.yml"},
+            {"target_url": "", "github_owner": "acme", "github_repo": "tools", "github_workflow_name": "ci.yaml"},
+            {"cron_expression": "0 9 * * 0", "cron_dialect": "apscheduler"},
+            {"is_active": False, "notification_emails": []},
+            {"enable_email_notifications": True, "notification_emails": ["x@y.test"], "notify_on_success": True},
+        ],
+        "POST /jobs/{job_id}/execute": [
+            {"metadata": {"once": True}, "target_url": f"{target}/once"},
+            {"github_owner": "acme", "github_repo": "tools", "github_token": "a token", "dispatch_url": target},
+        ],
+        "POST /jobs/test-run": [
+            {"target_url": target, "metadata": {"a": 1}, "timeout_seconds": 1},
+            {"github_owner": "acme", "github_repo": "tools", "github_workflow_name": "ci"},
+        ],
+        "PUT /job-categories/{category_id}": [{"is_active": False}, {"name": "Reports!"}, {"slug": "x", "name": "y"}],
+        "PUT /pic-teams/{team_id}": [{"slack_handle": " @y ", "is_active": False}, {"slug": "x"}],
+        "PUT /settings/slack": [{"is_enabled": False, "webhook_url": None}, {"is_enabled": True, "webhook_url": ""}],
     }
 
 
@@ -120,8 +171,10 @@ def arrange(session: Session, settings: Settings, people: Mapping[str, Person], 
         PicTeam(slug="retired", name="R", is_active=False),
     )
     notes = [
-        Notification(user_id=owner.id, title=f"読 {number}", message="m\n<b>", type="error", is_read=number % 2 == 1)
-        for number, owner in enumerate([editor, editor, editor, admin, other])
+        Notification(user_id=owner.id, title=f"読 {number}", message="m\n\u2028<b>", type=kind, is_read=number % 2 == 1)
+        for number, (owner, kind) in enumerate(
+            [(editor, "error"), (editor, "success"), (editor, "odd"), (admin, "info"), (other, "warning")]
+        )
     ]
     for number, note in enumerate(notes):
         note.created_at = NOON + timedelta(minutes=number, microseconds=999_999)

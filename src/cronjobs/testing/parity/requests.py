@@ -1,5 +1,6 @@
 """All requests of an endpoint: every caller, every id, every parameter and every body, one oddity at a time."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ class Requests:
     """`Authorization`, by who asks."""
     valid: Mapping[str, Any]
     """For each operation with a body, one that is accepted."""
+    more: Mapping[str, list[dict[str, Any]]]
+    """For some of them, further ones."""
     values: Mapping[str, tuple[Any, ...]]
     """Values that mean something to fields of these names."""
 
@@ -36,6 +39,7 @@ class Requests:
             twins,
             callers.callers(people, world.settings),
             everything.bodies(world.settings, people["editor"], twins.target.url),
+            everything.more_bodies(world.settings, people["editor"], twins.target.url),
             values.special(world.settings),
         )
 
@@ -54,15 +58,17 @@ class Requests:
     def _by_callers(self, operation: Operation) -> Iterator[Request]:
         for who in self.headers:
             yield self._request(operation, f"by {who}", who=who)
-        for name, ids in self.twins.known.special.items():
-            if set(ids) & set(operation.ids):
-                for who in ROLES:
-                    yield self._request(operation, f"{name}, by {who}", who=who, ids=ids)
+        for ids in self._special(operation):
+            for who in ROLES:
+                yield self._request(operation, f"{ids}, by {who}", who=who, ids=ids)
+
+    def _special(self, operation: Operation) -> list[Mapping[str, str]]:
+        """Ids of things with something odd about them that the endpoint may be asked about."""
+        return [ids for ids in self.twins.known.special.values() if set(ids) & set(operation.ids)]
 
     def _by_ids(self, operation: Operation) -> Iterator[Request]:
         for why, path, own in addresses.odd(operation.path, operation.ids, self.twins.known.ids):
-            for who in ("admin", "editor"):
-                yield self._request(operation, f"{why}, by {who}", who=who, path=path, own=own)
+            yield self._request(operation, why, path=path, own=own)
 
     def _by_queries(self, operation: Operation) -> Iterator[Request]:
         path = addresses.filled(operation.path, self.twins.known.ids)
@@ -80,6 +86,10 @@ class Requests:
     def _by_bodies(self, operation: Operation) -> Iterator[Request]:
         for why, raw, content_type in self._bodies(operation):
             yield self._request(operation, why, body=(why, raw, content_type))
+        for value in self.more.get(operation.label, ()):
+            for ids in ({}, *self._special(operation)):
+                body = ("", json.dumps(value).encode(), bodies.JSON)
+                yield self._request(operation, f"{value}", ids=ids, body=body)
         if operation.media_type is None:
             for raw in (b"{}", b"{", b"x" * 2_000_000):
                 yield self._request(operation, f"a body of {len(raw)} bytes", body=("", raw, bodies.JSON))

@@ -108,6 +108,14 @@ class Twins:
     beginning: Contents
     ids: frozenset[str]
     """All that there are at the beginning."""
+    at: datetime
+    """When this is."""
+
+    @contextmanager
+    def standing_still(self) -> Generator[None]:
+        """As long as the block lasts, it stays the moment that it was at the beginning. Needed to ask."""
+        with _stopped_clock(self.at), _cheap_passwords():
+            yield
 
     @property
     def world(self) -> World:
@@ -178,14 +186,14 @@ def twins(
     urls: tuple[URL | str, URL | str], root: Path, flask: Callable[[Router], AbstractContextManager[Stack]]
 ) -> Generator[Twins]:
     """Both stacks on two empty databases, with one of everything; `flask` makes the one that nothing here knows."""
+    at = clock.now()
     with ExitStack() as stack:
-        stack.enter_context(_stopped_clock())
-        stack.enter_context(_cheap_passwords())
         target = stack.enter_context(targets.serving())
         variables = {"GITHUB_API_URL": target.url, "CORS_ORIGINS": ORIGIN}
-        one, other = (stack.enter_context(worlds.world(url, root, variables)) for url in urls)
-        with one.router.session_factory("flask")() as session:
-            known = everything.arrange(session, one.settings, one.people, target.url)
+        with _stopped_clock(at), _cheap_passwords():
+            one, other = (stack.enter_context(worlds.world(url, root, variables)) for url in urls)
+            with one.router.session_factory("flask")() as session:
+                known = everything.arrange(session, one.settings, one.people, target.url)
         rows.copy(one.router.engine("flask"), other.router.engine("flask"))
         ids = rows.ids(one.router.engine("flask"))
         client = stack.enter_context(TestClient(create_app(router=other.router)))
@@ -196,6 +204,7 @@ def twins(
             target=target,
             beginning=rows.contents(one.router.engine("flask"), Ids(ids)),
             ids=ids,
+            at=at,
         )
 
 
@@ -240,13 +249,13 @@ def _single(execute: Callable[[str], Any], statement: str) -> Any:
 
 
 @contextmanager
-def _stopped_clock() -> Generator[None]:
-    """It is now, and stays so: for PostgreSQL, too, which runs are dated by and which can't be told."""
+def _stopped_clock(at: datetime) -> Generator[None]:
+    """For PostgreSQL, too, by whose clock runs are dated, and which can't be stopped."""
 
-    def same(_session: Session, at: datetime | None) -> datetime:
-        return clock.naive_utc(at)
+    def same(_session: Session, now: datetime | None) -> datetime:
+        return clock.naive_utc(now)
 
-    with patch.object(clock, "now", return_value=clock.now()), patch.object(runs, "_moment", same):
+    with patch.object(clock, "now", return_value=at), patch.object(runs, "_moment", same):
         yield
 
 

@@ -3,76 +3,31 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from cronjobs.models import JobCategory, Notification, PicTeam, User, metadata
+from cronjobs.models import User, metadata
 from cronjobs.services import tokens
-from cronjobs.settings import Settings
+from cronjobs.testing import everything
 from cronjobs.testing.client import Api
-from cronjobs.testing.jobs import day, store, store_execution, wanted
 from cronjobs.testing.schema import Known, faults, operations
 from cronjobs.testing.targets import Target
-from cronjobs.testing.worlds import PASSWORD, Person, World
+from cronjobs.testing.worlds import Person, World
 from crossfade import clock
 from crossfade.testing.restore import Snapshot, take
 
-FILE = """\
-name,cron_expression,end_date,pic_team,target_url
-Imported,0 3 * * *,{day},platform,https://example.com/hook
-"""
-
 
 @pytest.fixture
-def known(session: Session, settings: Settings, prefix: str, admin: Person, other: Person, target: Target) -> Known:
-    """One of everything; the job calls `target`."""
-    job = store(session, settings, target_url=target.url, created_by=admin.id)
-    execution = store_execution(session, job)
-    category = JobCategory(slug="reports", name="Reports")
-    team = PicTeam(slug="data", name="Data")
-    note = Notification(
-        user_id=admin.id,
-        title="Job failed",
-        message="It answered 500.",
-        type="error",
-        related_job_id=job.id,
-        related_execution_id=execution.id,
-    )
-    session.add_all([category, team, note])
-    session.commit()
+def known(session: Session, world: World, prefix: str, admin: Person, target: Target) -> Known:
+    """One of everything; the jobs call `target`."""
+    there = everything.arrange(session, world.settings, world.people, target.url)
+    bodies = everything.bodies(world.settings, admin, target.url)
     user = session.get_one(User, admin.id)
-    bodies = {
-        "POST /auth/login": {"username": admin.username, "password": admin.password},
-        "POST /auth/login/form": {"username": admin.username, "password": admin.password},
-        "POST /auth/register": {"username": "newcomer", "email": "newcomer@cronjobs.test", "password": PASSWORD},
-        "PUT /auth/users/{user_id}": {"role": "viewer"},
-        "PUT /auth/users/{user_id}/preferences": {"daily_digest": True},
-        "PUT /auth/users/{user_id}/ui-preferences": {"jobs_table_columns": {"category": False}},
-        "POST /jobs": wanted(settings, name="Another"),
-        "PUT /jobs/{job_id}": {"name": "Renamed"},
-        "POST /jobs/{job_id}/execute": {},
-        "POST /jobs/test-run": {"target_url": target.url},
-        "POST /jobs/validate-cron": {"expression": "0 3 * * *"},
-        "POST /jobs/cron-preview": {"cron_expression": "0 3 * * *"},
-        "POST /jobs/bulk-upload": {"file": FILE.format(day=day(settings, 30))},
-        "POST /job-categories": {"name": "Exports"},
-        "PUT /job-categories/{category_id}": {"name": "Exports"},
-        "POST /pic-teams": {"name": "Storage"},
-        "PUT /pic-teams/{team_id}": {"name": "Storage"},
-        "PUT /settings/slack": {"channel": "#jobs"},
-    }
     return Known(
-        ids={
-            "job_id": job.id,
-            "execution_id": execution.id,
-            "category_id": category.id,
-            "team_id": team.id,
-            "notification_id": note.id,
-            "user_id": other.id,
-        },
+        ids={**there.ids, **there.special["notification of the admin"]},
         bodies={_below(prefix, operation): body for operation, body in bodies.items()},
         tokens={
             "": admin.token,
-            _below(prefix, "POST /auth/refresh"): tokens.issue(user, settings, "refresh", at=clock.now()),
+            _below(prefix, "POST /auth/refresh"): tokens.issue(user, world.settings, "refresh", at=clock.now()),
         },
-        calling={_below(prefix, "POST /jobs/{job_id}/execute"), _below(prefix, "POST /jobs/test-run")},
+        calling={_below(prefix, operation) for operation in everything.CALLING},
     )
 
 
