@@ -20,7 +20,7 @@ from crossfade.transfer.shapes import Column, Shape
 from crossfade.transfer.transactions import execute, scalar
 
 _FIRST_ROWS: Final = 16
-_MOST_ROWS: Final = 256
+_MOST_ROWS: Final = 512
 _ENOUGH_CHARACTERS: Final = 4_000_000
 """A chunk of more than this is followed by a smaller one, so that long values don't fill the memory."""
 _SHOWN: Final = 200
@@ -196,7 +196,7 @@ def _cleared(column: Column, values: Sequence[Any]) -> bool:
         values = [one for one in values if one is not None]
     try:
         return column.kind.plain(values)
-    except (TypeError, UnicodeError):
+    except (TypeError, UnicodeError, OverflowError):
         return False
 
 

@@ -103,7 +103,7 @@ class Column:
         try:
             value = self.connection.execute(f"SELECT {self.kind.seen('v')} FROM {self.table}").fetchone()[0]
             return value is not None and self.kind.plain([value])
-        except (sqlite3.OperationalError, TypeError, UnicodeError):
+        except (sqlite3.OperationalError, TypeError, UnicodeError, OverflowError):
             return False
 
     @property

@@ -5,7 +5,9 @@ import uuid
 
 import pytest
 from sqlalchemy import CHAR, JSON, TypeDecorator, types
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crossfade.transfer.kinds import kind_of
 
 
 class GUID(TypeDecorator):
@@ -69,6 +71,19 @@ FROM_SQLITE = [
     (AWARE, "2026-11-21 09:30:00.000000", "2026-11-21 09:30:00.000000"),
     (AWARE, "2026-11-21 09:30:00.000001+02:00", "2026-11-21 07:30:00.000001"),
     (AWARE, "2026-11-21T09:30:00Z", "2026-11-21 09:30:00.000000"),
+    (
+        types.DateTime().with_variant(postgresql.TIMESTAMP(precision=3), "postgresql"),
+        "2026-11-21 09:30:00.123",
+        "2026-11-21 09:30:00.123000",
+    ),
+    (
+        types.DateTime().with_variant(sqlite.DATETIME(truncate_microseconds=True), "sqlite"),
+        "2026-11-21 09:30:00",
+        "2026-11-21 09:30:00.000000",
+    ),
+    (types.Time().with_variant(postgresql.TIME(precision=3), "postgresql"), "09:30:00.12", "09:30:00.120000"),
+    (types.Interval(second_precision=3), "1970-01-02 00:01:01.120000", "1 days 61.120000 seconds"),
+    (types.Interval(native=False), "1970-01-02 00:01:01.000000", "1970-01-02 00:01:01.000000"),
     (types.Boolean(), 1, "1"),
     (types.Boolean(), 0, "0"),
     (types.Date(), "2026-11-21", "2026-11-21"),
@@ -117,6 +132,7 @@ FROM_SQLITE = [
     (types.Text(), " blanks ", " blanks "),
     (types.Text(), "NULL", "NULL"),
     (types.Text(), "\\x00", "\\x00"),
+    (types.CHAR(), "a", "a"),
     (types.CHAR(5), "ab", "ab"),
     (types.Unicode(5), "日本", "日本"),
     (types.LargeBinary(), b"\x00\xff\\", "\\x00ff5c"),
@@ -170,6 +186,18 @@ BAD_ON_SQLITE = [
     (NAIVE, "CAST(x'ff' AS TEXT)", "isn't an instant"),
     (NAIVE, "'2026-11-21 09:30:00.000000' || char(0)", "isn't an instant"),
     (AWARE, "'0001-01-01 00:00:00+02:00'", "isn't an instant"),
+    (
+        types.DateTime().with_variant(postgresql.TIMESTAMP(precision=3), "postgresql"),
+        "'2026-11-21 09:30:00.0001'",
+        "3 digits",
+    ),
+    (
+        types.DateTime().with_variant(postgresql.TIMESTAMP(precision=0), "postgresql"),
+        "'2026-11-21 09:30:00.5'",
+        "0 digits",
+    ),
+    (types.Time().with_variant(postgresql.TIME(precision=3), "postgresql"), "'09:30:00.0001'", "3 digits"),
+    (types.Interval(second_precision=3), "'1970-01-01 00:00:00.0001'", "3 digits"),
     (types.Boolean(), "'false'", "neither 1 nor 0"),
     (types.Boolean(), "2", "neither 1 nor 0"),
     (types.Boolean(), "0.5", "neither 1 nor 0"),
@@ -361,6 +389,25 @@ def test_between_two_of_sqlite_no_value_is_a_fault(crossing, type_, stored, reas
     one = crossing.column("sqlite", type_)
     one.put(stored)
     assert one.faults("sqlite") == []
+
+
+ALONE = [
+    postgresql.ARRAY(types.Integer).with_variant(JSON(), "sqlite"),
+    postgresql.HSTORE().with_variant(JSON(), "sqlite"),
+    types.DateTime().with_variant(sqlite.DATETIME(storage_format="%(day)02d.%(month)02d.%(year)04d"), "sqlite"),
+    types.Date().with_variant(sqlite.DATE(storage_format="%(year)04d-%(day)02d-%(month)02d"), "sqlite"),
+    types.DateTime().with_variant(types.Integer(), "sqlite"),
+    types.Integer().with_variant(types.String(), "sqlite"),
+    types.NullType(),
+]
+
+
+@pytest.mark.parametrize("type_", ALONE, ids=[str(number) for number in range(len(ALONE))])
+def test_types_that_do_not_hold_the_same_on_both_engines_are_not_portable(type_):
+    kind = kind_of(type_)
+    assert not kind.portable
+    assert kind.described == repr(type_)
+    assert kind.faults("v", source="sqlite", target="sqlite") == ()
 
 
 @pytest.mark.parametrize("type_", {repr(case[0]): case[0] for case in FROM_SQLITE}.values(), ids=repr)

@@ -78,7 +78,8 @@ class Kind(ABC):
     def plain(self, values: Sequence[Any]) -> bool:
         """Whether surely none of these is a fault on the way from SQLite to PostgreSQL; not, if it takes a closer look.
 
-        Values of `seen` as Python reads them, none of them None. TypeError and UnicodeError mean no.
+        Values of `seen` as Python reads them, none of them None. TypeError, UnicodeError and
+        OverflowError mean no.
         """
         return not values
 

@@ -13,6 +13,7 @@ from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_ba
 
 Read = TypeVar("Read")
 
+_MICROSECONDS: Final = 6
 _CANONICAL: Final = "????-??-?? ??:??:??." + 6 * "[0-9]"
 """Whatever fits this and can be read as an instant, is one in canonical text."""
 _FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
@@ -28,6 +29,8 @@ class Instant(Kind):
     """
 
     aware: bool
+    digits: int = 6
+    """Of a second's fraction, that PostgreSQL's column takes."""
     name: ClassVar[str] = "instant"
 
     @override
@@ -47,7 +50,9 @@ class Instant(Kind):
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
         wanted = "" if self.aware else " without offset"
-        return (Fault(is_bad(self._read(column)), f"isn't an instant{wanted} in microseconds"),)
+        read = self._read(column)
+        wrong = Fault(is_bad(read), f"isn't an instant{wanted} in microseconds")
+        return wrong, *_too_fine(read, self.digits, len("2026-11-21 09:30:00."))
 
     @override
     def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
@@ -55,7 +60,7 @@ class Instant(Kind):
 
     @override
     def plain(self, values: Sequence[Any]) -> bool:
-        return almanac.instants("".join(values).encode("ascii"), len(values))
+        return self.digits == _MICROSECONDS and almanac.instants("".join(values).encode("ascii"), len(values))
 
     def _read(self, column: str) -> str:
         return through(f"crossfade_instant({{}}, {int(self.aware)})", column, "text")
@@ -93,6 +98,8 @@ class Time(Kind):
     """A time of day: `09:30:00.000000`. An aware one is carried in UTC alone, as SQLite keeps no offset."""
 
     aware: bool
+    digits: int = 6
+    """Of a second's fraction, that PostgreSQL's column takes."""
     name: ClassVar[str] = "time"
 
     @override
@@ -110,7 +117,9 @@ class Time(Kind):
 
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
-        return (Fault(is_bad(self.text(column, "sqlite")), "isn't a time of day without offset in microseconds"),)
+        read = self.text(column, "sqlite")
+        wrong = Fault(is_bad(read), "isn't a time of day without offset in microseconds")
+        return wrong, *_too_fine(read, self.digits, len("09:30:00."))
 
     @override
     def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
@@ -123,6 +132,8 @@ class Time(Kind):
 class Interval(Kind):
     """A span: `3 days 61.000000 seconds`. SQLite has it as 1970-01-01 plus the span, as SQLAlchemy stores it."""
 
+    digits: int = 6
+    """Of a second's fraction, that PostgreSQL's column takes."""
     name: ClassVar[str] = "interval"
 
     @override
@@ -140,7 +151,9 @@ class Interval(Kind):
 
     @override
     def unfit_for_postgresql(self, column: str) -> Sequence[Fault]:
-        return (Fault(is_bad(self.text(column, "sqlite")), "isn't an interval, as SQLAlchemy stores it"),)
+        read = self.text(column, "sqlite")
+        wrong = Fault(is_bad(read), "isn't an interval, as SQLAlchemy stores it")
+        return wrong, *_too_fine(read, self.digits, -len("000000 seconds") - 1)
 
     @override
     def unfit_for_sqlite(self, column: str) -> Sequence[Fault]:
@@ -152,6 +165,15 @@ class Interval(Kind):
                 "is longer than SQLite's form of an interval can say",
             ),
         )
+
+
+def _too_fine(text: str, digits: int, before: int) -> tuple[Fault, ...]:
+    """Digits that PostgreSQL would round away; in the text they come after so many characters."""
+    if digits >= _MICROSECONDS:
+        return ()
+    rest = f"substr({text}, {before + 1 + digits}, {_MICROSECONDS - digits})"
+    fine = f"ifnull(ltrim({rest}, '0') <> '' AND NOT {is_bad(text)}, 0)"
+    return (Fault(fine, f"has more than the {digits} digits after the second of the target's column"),)
 
 
 def _months(column: str) -> str:
