@@ -9,7 +9,7 @@ def test_the_version_is_the_distributions(crossfade):
     assert crossfade("--version").stdout == f"crossfade {metadata.version('crossfade')}\n"
 
 
-@pytest.mark.parametrize("command", ["init", "up", "routes", "doctor"])
+@pytest.mark.parametrize("command", ["init", "up", "routes", "doctor", "copy", "verify"])
 def test_every_command_explains_itself_anywhere(crossfade, command, tmp_path):
     result = crossfade(command, "--help", cwd=tmp_path)
 
