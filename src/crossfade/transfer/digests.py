@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.framing import Framing
+from crossfade.transfer.framing import Framing, install
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.shapes import Column, Shape
 
@@ -196,8 +196,7 @@ def side(connection: Any, where: Mapping[str, str] | None = None) -> Side:
     """A database that a driver's connection is to, in a transaction that holds the moment."""
     if not isinstance(connection, sqlite3.Connection):
         return PostgresqlSide(connection, where or {})
-    # What frames need where texts are not UTF-8.
-    connection.create_function("crossfade_encoded", 1, _encoded, deterministic=True)
+    install(connection)
     return SqliteSide(connection, where or {})
 
 
@@ -209,10 +208,6 @@ def identity(shape: Shape) -> Sequence[Column]:
 def bucket_of(key: bytes) -> int:
     """The bucket of a row, by the frame of its key."""
     return int(md5(key, usedforsecurity=False).hexdigest()[:_DIGITS], 16)
-
-
-def _encoded(text: object) -> bytes:
-    return text if isinstance(text, bytes) else str(text).encode()
 
 
 def _signed(hash_: str) -> str:

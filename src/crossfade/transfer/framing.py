@@ -5,13 +5,17 @@ may hold anything, so no two rows that differ have one frame. It is made by the 
 with frames, hashing or comparing them, is left to `digests` and `differences`.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from struct import Struct
 
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.kinds.documents import Json
+from crossfade.transfer.kinds.numbers import Float
 from crossfade.transfer.shapes import Column
 
+_DOUBLE = Struct(">d")
 _TAB = b"\t"
 _NOTHING = "n"
 """Stands for NULL where a value has no length: no value without a length is written like it."""
@@ -43,8 +47,8 @@ class Framing:
         return f"convert_to({text}, 'UTF8')"
 
     def _group(self, columns: Sequence[Column], prefix: str) -> str:
-        sized = [one.kind.digest(prefix + one.quoted, self.engine) for one in columns if _sized(one)]
-        plain = [one.kind.digest(prefix + one.quoted, self.engine) for one in columns if not _sized(one)]
+        sized = [self._value(one, prefix) for one in columns if _sized(one)]
+        plain = [self._value(one, prefix) for one in columns if not _sized(one)]
         lengths = [self._length(value) for value in sized]
         if self.engine == "sqlite":
             # Joining with || copies what is joined so far each time, printf doesn't, but cuts a text at U+0000.
@@ -56,6 +60,16 @@ class Framing:
         contents = f"concat({', '.join(sized)})" if sized else "''"
         return f"concat_ws(E'\\t', {', '.join(head)}, {contents})"
 
+    def _value(self, column: Column, prefix: str) -> str:
+        given = prefix + column.quoted
+        value = column.kind.digest(given, self.engine)
+        if not isinstance(column.kind, Float):
+            return value
+        # Its bits: they take half the time that its digits do.
+        if self.engine == "postgresql":
+            return f"encode(float8send({given}::float8), 'hex')"
+        return f"CASE WHEN typeof({given}) IN ('real', 'integer') THEN crossfade_bits({given}) ELSE {value} END"
+
     def _length(self, value: str) -> str:
         if self.engine == "postgresql":
             # length() would count characters, which takes a look at each.
@@ -65,6 +79,12 @@ class Framing:
             f"CASE WHEN {value} < x'' THEN length({self.octets(value)}) WHEN {value} IS NULL THEN {_NO_LENGTH}"
             f" ELSE 'b' || length({value}) END"
         )
+
+
+def install(connection: sqlite3.Connection) -> None:
+    """Makes frames work on a connection to SQLite, for which `kinds.install` was called."""
+    connection.create_function("crossfade_encoded", 1, _encoded, deterministic=True)
+    connection.create_function("crossfade_bits", 1, _bits, deterministic=True)
 
 
 def split(frame: bytes, columns: Sequence[Column]) -> Values:
@@ -90,6 +110,17 @@ def _sized_value(frame: bytes, position: int, length: bytes) -> tuple[bytes | No
     end = position + int(length.removeprefix(b"b"))
     value = frame[position:end]
     return (b"bytes " + value.hex().encode() if stored_as_bytes else value), end
+
+
+def _encoded(text: object) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode()
+
+
+def _bits(number: float) -> str:
+    if isinstance(number, int) and int(float(number)) != number:
+        # No float is this number.
+        return f"?{number}"
+    return _DOUBLE.pack(number).hex()
 
 
 def _groups(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
