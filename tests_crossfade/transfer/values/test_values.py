@@ -391,6 +391,42 @@ def test_between_two_of_sqlite_no_value_is_a_fault(crossing, type_, stored, reas
     assert one.faults("sqlite") == []
 
 
+TWINS = [
+    # type, a good value, bad ones that it could be taken for
+    (types.Text(), "'ab'", ["x'6162'", "x'6162ff'"]),
+    (types.Enum(Colour, name="colour"), "'red'", ["x'726564'"]),
+    (types.Integer(), "5", ["x'35'", "5.5", "'5x'"]),
+    (types.Boolean(), "1", ["x'31'", "'true'", "2", "0.5"]),
+    (types.Float(), "1.5", ["x'312e35'", "'1.5x'"]),
+    (MONEY, "1.5", ["x'312e35'"]),
+    (
+        NAIVE,
+        "'2026-11-21 09:30:00.000000'",
+        ["CAST('2026-11-21 09:30:00.000000' AS BLOB)", "'2026-11-21 09:30:00+00:00'"],
+    ),
+    (types.Date(), "'2026-11-21'", ["CAST('2026-11-21' AS BLOB)", "'2026-11-21 00:00:00'"]),
+    (types.Time(), "'09:30:00.000000'", ["CAST('09:30:00.000000' AS BLOB)", "'09:30:00+00:00'"]),
+    (types.Interval(), "'1970-01-01 00:00:00.000000'", ["CAST('1970-01-01 00:00:00.000000' AS BLOB)"]),
+    (types.LargeBinary(), "x'61'", ["'a'"]),
+    (types.Uuid(), f"'{ID}'", [f"CAST('{ID}' AS BLOB)"]),
+    (types.JSON(), "'{}'", ["CAST('{}' AS BLOB)"]),
+    (JSONB, "'{}'", ["CAST('{}' AS BLOB)"]),
+]
+
+
+@pytest.mark.parametrize(("type_", "good", "bad"), TWINS, ids=_names(TWINS))
+def test_what_is_compared_of_a_bad_value_is_like_no_good_one(crossing, type_, good, bad):
+    one, other = crossing.column("sqlite", type_), crossing.column("postgresql", type_)
+    one.put(good)
+    assert one.faults("postgresql") == []
+    other.copy_in(one.text)
+    assert other.digest == one.digest
+    for stored in bad:
+        one.put(stored)
+        assert one.faults("postgresql") != []
+        assert one.digest != other.digest
+
+
 ALONE = [
     postgresql.ARRAY(types.Integer).with_variant(JSON(), "sqlite"),
     postgresql.HSTORE().with_variant(JSON(), "sqlite"),

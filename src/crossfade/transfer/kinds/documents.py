@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, no_bytes, read, through
 from crossfade.transfer.kinds.texts import unlike_postgresql
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -39,6 +39,11 @@ class Json(Kind):
         if self.parsed:
             return self._read(column)
         return f"CASE typeof({column}) WHEN 'real' THEN crossfade_json({column}) ELSE CAST({column} AS TEXT) END"
+
+    @override
+    def digest(self, column: str, engine: EngineName) -> str:
+        text = self.text(column, engine)
+        return no_bytes(column, text) if engine == "sqlite" else text
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:

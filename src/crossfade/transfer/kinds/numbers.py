@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, numbers_alone, read, through
 
 _EXACT_INTEGER: Final = 2**53
 _BITS: Final = 64
@@ -38,6 +38,11 @@ class Integer(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         return f"CAST({column} AS TEXT)"
+
+    @override
+    def digest(self, column: str, engine: EngineName) -> str:
+        text = self.text(column, engine)
+        return numbers_alone(column, text) if engine == "sqlite" else text
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -67,6 +72,11 @@ class Boolean(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         return f"CAST({column} AS TEXT)" if engine == "sqlite" else f"{column}::int::text"
+
+    @override
+    def digest(self, column: str, engine: EngineName) -> str:
+        text = self.text(column, engine)
+        return numbers_alone(column, text) if engine == "sqlite" else text
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:

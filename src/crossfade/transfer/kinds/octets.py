@@ -7,7 +7,7 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, stand_in, through
 
 Form = Literal["native", "hex", "hyphens"]
 
@@ -21,7 +21,8 @@ class Binary(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         if engine == "sqlite":
-            return f"CASE WHEN {column} IS NOT NULL THEN '\\x' || lower(hex({column})) END"
+            digits = f"'\\x' || lower(hex({column}))"
+            return f"CASE WHEN {column} >= x'' THEN {digits} WHEN {column} IS NOT NULL THEN {stand_in(column)} END"
         return f"('\\x' || encode({column}, 'hex'))"
 
     @override

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, no_bytes
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Text(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         return f"{column}::text" if engine == "postgresql" and self.padded else column
+
+    @override
+    def digest(self, column: str, engine: EngineName) -> str:
+        text = self.text(column, engine)
+        return no_bytes(column, text) if engine == "sqlite" else text
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
@@ -57,6 +62,11 @@ class Enumerated(Kind):
     @override
     def text(self, column: str, engine: EngineName) -> str:
         return column if engine == "sqlite" else f"{column}::text"
+
+    @override
+    def digest(self, column: str, engine: EngineName) -> str:
+        text = self.text(column, engine)
+        return no_bytes(column, text) if engine == "sqlite" else text
 
     @override
     def stored(self, given: str, engine: EngineName) -> str:
