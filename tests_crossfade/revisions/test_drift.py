@@ -2,6 +2,8 @@
 
 import pytest
 from sqlalchemy import (
+    DOUBLE_PRECISION,
+    UUID,
     Boolean,
     Column,
     DateTime,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.schema import CreateSchema
 
 from crossfade.revisions import drift
 
@@ -48,8 +51,7 @@ def test_what_the_models_made_does_not_differ_from_them(connection):
     assert drift(connection, metadata) == []
 
 
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
-def test_an_index_over_an_expression_is_left_out(connection):
+def test_an_index_over_an_expression_is_left_out_without_a_warning(connection):
     metadata = authors(Column("name", String(80)))
     metadata.create_all(connection)
     Index("ix_authors_lower", func.lower(metadata.tables["authors"].c.name))
@@ -142,3 +144,26 @@ def test_the_order_of_columns_is_no_drift(connection):
     authors(Column("a", Integer), Column("b", Integer)).create_all(connection)
 
     assert drift(connection, authors(Column("b", Integer), Column("a", Integer))) == []
+
+
+def test_a_type_that_the_database_writes_in_another_way_is_no_drift(connection):
+    metadata = authors(Column("mark", UUID()), Column("size", Float(24)), Column("weight", DOUBLE_PRECISION()))
+    metadata.create_all(connection)
+
+    assert drift(connection, metadata) == []
+
+
+def test_a_table_is_looked_for_where_its_schema_says(connection):
+    metadata = MetaData()
+    Table("events", metadata, Column("id", Integer, primary_key=True), Column("said", String(10)), schema="audit")
+    if connection.dialect.name == "postgresql":
+        assert drift(connection, metadata) == ["the table audit.events is missing"]
+        connection.execute(CreateSchema("audit"))
+        metadata.create_all(connection)
+        Table("others", MetaData(), Column("id", Integer, primary_key=True), schema="audit").create(connection)
+        assert drift(connection, metadata) == ["the table audit.others is not part of the schema"]
+        return
+    # SQLite knows no schemas.
+    assert drift(connection, metadata) == ["the table events is missing"]
+    metadata.tables["audit.events"].to_metadata(MetaData(), schema=None).create(connection)
+    assert drift(connection, metadata) == []

@@ -96,7 +96,7 @@ def shared(source: str, target: str) -> list[str]:
     """What to say when there is nothing to copy or to compare."""
     names = source if source == target else f"{source} and {target}"
     return [
-        f"both stacks are on one database, {names}: there is nothing to do",
+        f"source and target are one database, {names}: there is nothing to do",
         "FASTAPI_DATABASE_URL gives FastAPI a database of its own; --source and --target name any two",
     ]
 

@@ -84,7 +84,7 @@ def test_in_shared_mode_there_is_nothing_to_do(here, command, given):
     if given:
         assert json.loads(ended.stdout)["shared"] is True
     else:
-        assert ended.stdout.startswith("both stacks are on one database, sqlite:////")
+        assert ended.stdout.startswith("source and target are one database, sqlite:////")
         assert "FASTAPI_DATABASE_URL" in ended.stdout
 
 
@@ -101,6 +101,18 @@ def test_it_does_not_warn_where_no_job_is_copied(here, pair, people):
     people(pair()[0])
 
     assert "fired twice" not in here("copy", "--tables", "users").stderr
+
+
+def test_databases_for_tests_fire_nothing_so_there_it_does_not_warn(here, variables, people, home):
+    old = f"sqlite:///{home}/instance/old_test.db"
+    variables |= {"TESTING": "true", "TEST_DATABASE_URL": old, "FASTAPI_TEST_DATABASE_URL": "sqlite:///new_test.db"}
+    assert here("init", "--test").returncode == 0
+    people(old)
+
+    copied = here("copy")
+
+    assert copied.returncode == 0, copied.stdout + copied.stderr
+    assert "fired twice" not in copied.stderr
 
 
 def test_jobs_without_their_users_are_refused_and_the_way_out_is_named(here, pair, people, run):

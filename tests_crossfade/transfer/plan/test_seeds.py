@@ -137,3 +137,13 @@ def test_nothing_is_taken_down_of_an_empty_database_or_a_huge_table(url, tmp_pat
         recorded.record(connection, metadata)
 
     assert run(text, "SELECT count(*) FROM sqlite_master WHERE name = 'crossfade_seed'") == [(0,)]
+
+
+def test_a_table_that_no_revision_has_made_yet_is_no_trouble(url, open_database, run):
+    text = url("postgresql")
+    with open_database(text) as connection:
+        kinds.create(connection)
+        connection.execute(kinds.insert().values(id=1, name="fruit"))
+        recorded.record(connection, metadata)
+
+    assert run(text, "SELECT table_name FROM crossfade_seed") == [("kinds",)]
