@@ -148,7 +148,10 @@ def move_on(url: str, chance: random.Random) -> None:
 def _arrive(connection: Any, chance: random.Random) -> None:
     customer = _customer(connection, chance, chance.randrange(10**6, 10**9))
     last = run(connection, "SELECT coalesce(max(id), 0) FROM orders")[0][0]
-    _order(connection, chance, last + 1 + chance.randrange(3), customer, None)
+    number = last + 1 + chance.randrange(3)
+    _order(connection, chance, number, customer, None)
+    if not isinstance(connection, sqlite3.Connection):
+        run(connection, "SELECT setval('orders_id_seq', ?)", number)
 
 
 def _leave(connection: Any, chance: random.Random) -> None:

@@ -1,13 +1,43 @@
 """Copies that are killed, again and again, while their source moves on: the end is as if nothing had happened."""
 
+import os
+import signal
 import time
 
+import psycopg
 import pytest
 
 DIRECTIONS = [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "sqlite")]
 _OPTIONS = {"batch": 40, "jobs": 2, "verify": False}
-_ROWS = 600
-_KILLS = 30
+_ROWS = 400
+_KILLS = 28
+_CRASHES = 6
+_MERGES = 8
+_PATIENCE = 60
+
+
+def length(copies, source, target, **options):
+    """How many seconds a copy takes that nobody disturbs."""
+    began = time.monotonic()
+    assert copies.whole(source, target, **_OPTIONS | options) == 0, copies.complaints
+    return time.monotonic() - began
+
+
+def over(shop, target):
+    """Whether the newest copy came to its end, though its process was killed a moment later."""
+    with shop.opened(target) as connection:
+        if target.startswith("postgresql"):
+            # What the process has sent, the server may still do.
+            others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            deadline = time.monotonic() + _PATIENCE
+            while shop.run(connection, others) != [(0,)]:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        try:
+            states = shop.run(connection, "SELECT state FROM crossfade_copy")
+        except (connection.OperationalError, connection.ProgrammingError):
+            return False
+    return states == [("ended",)]
 
 
 @pytest.mark.parametrize(("source_engine", "target_engine"), DIRECTIONS)
@@ -16,18 +46,110 @@ def test_a_copy_that_is_killed_anywhere_ends_as_an_undisturbed_one(
 ):
     source, undisturbed = database(source_engine), database(target_engine)
     shop.fill(source, many=_ROWS)
-    began = time.monotonic()
-    assert copies.whole(source, undisturbed, **_OPTIONS) == 0, copies.complaints
-    length = time.monotonic() - began
+    whole = length(copies, source, undisturbed)
 
     kills = 0
     while kills < _KILLS:
         target = database(target_engine)
-        while copies.killed(source, target, length * chance.random(), **_OPTIONS):
+        while copies.killed(source, target, whole * chance.random(), **_OPTIONS):
             kills += 1
+            if over(shop, target):
+                break
             shop.move_on(source, chance)
+        else:
+            assert copies.last == 0, copies.complaints
 
-        assert copies.last == 0, copies.complaints
         assert shop.rows(target) == shop.rows(source)
         assert shop.definitions(target) == shop.definitions(undisturbed)
         assert shop.next_order(target) >= shop.next_order(source)
+
+
+def test_a_copy_goes_on_after_a_crash_of_the_target_s_server(database, shop, copies, chance, shop_server):
+    source, undisturbed = database("sqlite"), database("postgresql")
+    shop.fill(source, many=_ROWS)
+    whole = length(copies, source, undisturbed)
+
+    crashes = 0
+    while crashes < _CRASHES:
+        target = database("postgresql")
+        code = None
+        while code != 0:
+            pid = copies.begin(source, target, **_OPTIONS)
+            time.sleep(whole * chance.random())
+            crashed = crash(shop_server, target)
+            code = copies.ended()
+            assert code in {0, 3}, (pid, code, copies.complaints)
+            crashes += crashed
+            back(target)
+            if code:
+                shop.move_on(source, chance)
+
+        assert shop.rows(target) == shop.rows(source)
+        assert shop.definitions(target) == shop.definitions(undisturbed)
+
+
+def crash(server, url):
+    """Kills a process of the server that works on this database, which makes it end all others and recover."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    with psycopg.connect(server.url.render_as_string(hide_password=False), autocommit=True) as connection:
+        asked = "SELECT pid FROM pg_stat_activity WHERE datname = %s LIMIT 1"
+        found = connection.execute(asked, (name,)).fetchone()
+        if found is None:
+            return False
+        try:
+            os.kill(found[0], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        # This connection ends with all others, when the server has noticed.
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                connection.execute("SELECT 1")
+            except psycopg.OperationalError:
+                return True
+            time.sleep(0.01)
+    raise AssertionError("the server doesn't notice that one of its processes was killed")
+
+
+def back(url):
+    """Waits until the server answers again."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return
+
+
+@pytest.mark.parametrize(("source_engine", "target_engine"), DIRECTIONS)
+def test_a_merge_that_is_killed_anywhere_happened_or_did_not(
+    source_engine, target_engine, database, shop, copies, chance
+):
+    source = database(source_engine)
+    shop.fill(source, many=_ROWS)
+    with shop.opened(source) as connection:
+        shop.run(connection, "DELETE FROM visits")
+
+    def occupied():
+        target = database(target_engine)
+        with shop.opened(target) as connection:
+            shop.run(connection, "INSERT INTO customers VALUES ('mine', 'me', 'me', ?, '2026-01-01 00:00:00')", True)
+            shop.run(connection, "INSERT INTO accounts VALUES (3, 5), (99, 7)")
+        return target
+
+    merged, target = occupied(), occupied()
+    before = shop.rows(target)
+    whole = length(copies, source, merged, policy="skip")
+    after = shop.rows(merged)
+
+    kills = 0
+    while kills < _MERGES:
+        if copies.killed(source, target, whole * chance.random(), **_OPTIONS, policy="skip"):
+            kills += 1
+        if (now := shop.rows(target)) != before:
+            assert now == after
+            assert shop.definitions(target) == shop.definitions(merged)
+            target = occupied()

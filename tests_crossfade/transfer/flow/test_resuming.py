@@ -1,0 +1,175 @@
+"""What an unfinished copy allows: to be finished, or to be given up."""
+
+import pytest
+
+from crossfade.errors import CopyRunningError, CopyUnfinishedError, TargetChangedError
+from crossfade.transfer import writers
+from crossfade.transfer.reports import Silence
+
+ENGINES = ["sqlite", "postgresql"]
+
+
+class Stop(Silence):
+    """Stops a copy, as Ctrl-C would, when so many rows of a table are committed."""
+
+    def __init__(self, table, rows):
+        self._table, self._left = table, rows
+
+    def advanced(self, phase, table, rows):
+        if phase == "copy" and table == self._table:
+            self._left -= rows
+            if self._left <= 0:
+                raise KeyboardInterrupt
+
+
+def other(engine):
+    """A source that is read in batches."""
+    return "postgresql" if engine == "sqlite" else "sqlite"
+
+
+@pytest.fixture(params=ENGINES)
+def half(request, database, shop, carry):
+    """Source and target of a copy that was stopped among the orders."""
+    source, target = database(other(request.param)), database(request.param)
+    shop.fill(source, many=300)
+    with pytest.raises(KeyboardInterrupt):
+        carry(source, target, batch=50, listener=Stop("orders", 100))
+    return source, target
+
+
+def test_what_was_committed_before_an_interruption_stays_and_is_not_copied_again(half, shop, carry):
+    source, target = half
+    before = len(shop.rows(target)["orders"])
+    arrived = []
+
+    class Watch(Silence):
+        def advanced(self, phase, table, rows):
+            if (phase, table) == ("copy", "orders"):
+                arrived.append(rows)
+
+    report = carry(source, target, batch=50, listener=Watch())
+
+    assert before == 100
+    assert report.ok
+    assert report.resumed
+    # What was there is told first, so that a bar stands where it stood.
+    assert arrived == [100, 50, 50, 50, 50]
+    assert shop.rows(target) == shop.rows(source)
+
+
+def test_rows_that_the_source_lost_meanwhile_are_put_aside(half, shop, carry):
+    source, target = half
+    with shop.opened(source) as connection:
+        shop.run(connection, "UPDATE orders SET replaces = NULL")
+        shop.run(connection, 'DELETE FROM "order lines" WHERE order_id <= 3')
+        shop.run(connection, "DELETE FROM orders WHERE id <= 3")
+
+    report = carry(source, target, batch=50)
+
+    assert report.ok
+    assert shop.rows(target) == shop.rows(source)
+    with shop.opened(target) as connection:
+        kept = shop.run(connection, "SELECT row_key FROM crossfade_quarantine WHERE table_name = 'orders' ORDER BY 1")
+    assert kept == [('{"id": 1}',), ('{"id": 2}',), ('{"id": 3}',)] or kept == [
+        ('{"id": "1"}',),
+        ('{"id": "2"}',),
+        ('{"id": "3"}',),
+    ]
+
+
+def test_another_selection_is_refused_while_a_copy_is_unfinished(half, shop, carry):
+    source, target = half
+    before = shop.rows(target)
+
+    with pytest.raises(CopyUnfinishedError, match="accounts, customers.* --restart"):
+        carry(source, target, tables=["accounts"])
+
+    assert shop.rows(target) == before
+
+
+def test_another_source_is_refused_while_a_copy_is_unfinished(half, database, shop, carry):
+    _, target = half
+
+    with pytest.raises(CopyUnfinishedError):
+        carry(database("sqlite"), target)
+
+
+def test_restart_takes_out_what_was_copied_and_begins_anew(half, database, shop, carry):
+    source, target = half
+    with shop.opened(source) as connection:
+        shop.run(connection, "UPDATE customers SET name = 'new ' || name")
+
+    report = carry(source, target, resume="restart")
+
+    assert report.ok
+    assert not report.resumed
+    assert shop.rows(target) == shop.rows(source)
+    assert shop.definitions(target) == shop.definitions(database(_engine(target)))
+
+
+def test_restart_with_fewer_tables_leaves_the_others_empty_and_brings_all_definitions_back(
+    half, database, shop, carry
+):
+    source, target = half
+
+    report = carry(source, target, tables=["accounts"], resume="restart")
+
+    assert report.ok
+    there = shop.rows(target)
+    assert len(there.pop("accounts")) == 10
+    assert not any(there.values())
+    assert shop.definitions(target) == shop.definitions(database(_engine(target)))
+
+
+@pytest.mark.parametrize("resume", ["auto", "restart"])
+def test_rows_that_somebody_else_wrote_meanwhile_are_neither_changed_nor_deleted(half, shop, carry, resume):
+    source, target = half
+    with shop.opened(target) as connection:
+        shop.run(connection, "INSERT INTO customers VALUES ('mine', 'me', 'me', ?, '2026-01-01 00:00:00')", True)
+    before = shop.rows(target)
+
+    with pytest.raises(TargetChangedError, match="customers"):
+        carry(source, target, resume=resume)
+
+    assert shop.rows(target) == before
+
+
+def test_a_table_that_somebody_emptied_meanwhile_is_filled_from_its_beginning(half, shop, carry):
+    source, target = half
+    with shop.opened(target) as connection:
+        shop.run(connection, "DELETE FROM orders")
+
+    assert carry(source, target).ok
+
+    assert shop.rows(target) == shop.rows(source)
+
+
+def test_unique_values_that_changed_places_meanwhile_are_right(half, shop, carry, chance):
+    source, target = half
+    with shop.opened(source) as connection:
+        names = shop.run(connection, "SELECT id, name, email FROM customers ORDER BY id")
+        shop.run(connection, "UPDATE customers SET name = 'x' || name, email = 'x' || email")
+        turned = [*names[1:], names[0]]
+        for (identity, _, _), (_, name, email) in zip(names, turned, strict=True):
+            shop.run(connection, "UPDATE customers SET name = ?, email = ? WHERE id = ?", name, email, identity)
+
+    assert carry(source, target).ok
+
+    assert shop.rows(target) == shop.rows(source)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_second_copy_into_the_same_target_is_refused(engine, database, end, shop, carry, monkeypatch):
+    monkeypatch.setattr(writers, "_PATIENCE", 0.1)
+    source, target = database(other(engine)), database(engine)
+    shop.fill(source, many=20)
+
+    with writers.writer(end("target", target)), pytest.raises(CopyRunningError):
+        carry(source, target)
+
+    assert not any(shop.rows(target).values())
+    assert carry(source, target).ok
+
+
+def _engine(url):
+    return url.partition(":")[0]
