@@ -38,7 +38,9 @@ def journal(connection: sqlite3.Connection) -> Generator[None]:
 
     An empty database's rollback journal is tiny. To be entered before the transaction begins, and left after its end.
     """
-    patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    patience, durability = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("busy_timeout", "synchronous")
+    )
     # Whoever has the file open has it open for long: this is not worth waiting for.
     connection.execute("PRAGMA busy_timeout=0")
     try:
@@ -47,11 +49,15 @@ def journal(connection: sqlite3.Connection) -> Generator[None]:
         mode = "wal"
     finally:
         connection.execute(f"PRAGMA busy_timeout={patience}")
+    if mode == "delete":
+        # A journal that may be on the disk after the pages that it is to bring back is none, and it is but one commit.
+        connection.execute("PRAGMA synchronous=FULL")
     try:
         yield
     finally:
         if mode == "delete":
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            connection.execute(f"PRAGMA synchronous={durability}")
 
 
 def handed_over(connection: sqlite3.Connection, shape: Shape) -> int | None:
