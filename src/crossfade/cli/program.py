@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import copy, doctor, init, routes, up, verify
+from crossfade.cli import copy, doctor, guard, init, routes, up, verify
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 
@@ -32,6 +32,7 @@ app.command("routes")(routes.routes)
 app.command("doctor")(doctor.doctor)
 app.command("copy")(copy.copy)
 app.command("verify")(verify.verify)
+app.add_typer(guard.app, name="guard")
 
 
 def _version(wanted: bool) -> None:
