@@ -233,16 +233,14 @@ def _verify(work: Work, *, merged: bool) -> None:
     """Compares the target with the picture."""
     if not work.options.verify:
         return
-    if merged and any(table.merged for table in work.report.tables):
-        work.note(["rows that were found under other keys can't be compared with the source's"])
-        return
     kept = {table.table: table.skipped for table in work.report.tables} if merged else {}
+    remapped = any(table.merged for table in work.report.tables)
     with explained_both((work.source, work.reader), (work.target, work.writer), "the proof"):
         work.report.verified = verify(
             work.source,
             work.target,
             work.plan,
-            expectation=Expectation(work.where, merged=merged, kept=kept),
+            expectation=Expectation(work.where, merged=merged, kept=kept, remapped=remapped),
             listener=work.listener,
             connections=(work.reader, work.writer),
         )

@@ -1,0 +1,84 @@
+"""A merge that takes rows with the same unique values for the same row is proved, too."""
+
+import pytest
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, text
+
+from crossfade.transfer import plan
+from crossfade.transfer.copying import Options, copy
+from crossfade.transfer.reports import Silence
+from crossfade.transfer.verifying import Expectation
+
+metadata = MetaData()
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("email", String(80), nullable=False, unique=True),
+    Column("name", String(80)),
+    Column("boss", ForeignKey("people.id")),
+)
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("author", ForeignKey("people.id"), nullable=False),
+    Column("words", String(80)),
+)
+EXPECTED = Expectation(merged=True, remapped=True, kept={"people": 1})
+
+
+@pytest.fixture
+def merged(pair_of):
+    """A source whose Ann was registered in the target, too, under another key, merged into it."""
+
+    def make(engines):
+        pair = pair_of(*engines, metadata=metadata)
+        with pair.source.begin() as connection:
+            connection.execute(people.insert(), {"id": "s-ann", "email": "ann@x", "name": "Ann"})
+            connection.execute(people.insert(), {"id": "s-bob", "email": "bob@x", "name": "Bob", "boss": "s-ann"})
+            connection.execute(
+                posts.insert(),
+                [{"id": 1, "author": "s-ann", "words": "a"}, {"id": 2, "author": "s-bob", "words": "b"}],
+            )
+        with pair.target.begin() as connection:
+            connection.execute(people.insert(), {"id": "t-ann", "email": "ann@x", "name": "Anna"})
+        options = Options(policy="skip", remap=True, verify=False)
+        assert copy(pair.here, pair.there, plan.make(metadata), options, Silence()).ok
+        return pair
+
+    return make
+
+
+def test_rows_with_other_keys_and_references_to_them_are_no_difference(engines, merged):
+    assert merged(engines).verify(expectation=EXPECTED).ok
+
+
+def test_without_being_told_of_the_merge_they_are(engines, merged):
+    assert len(merged(engines).found()) == 4
+
+
+@pytest.mark.parametrize(
+    ("damage", "difference"),
+    [
+        ("UPDATE posts SET author = 's-bob' WHERE id = 1", ("posts", {"id": "1"}, "changed", ("author",))),
+        ("UPDATE posts SET words = 'x' WHERE id = 1", ("posts", {"id": "1"}, "changed", ("author", "words"))),
+        ("DELETE FROM posts WHERE id = 1", ("posts", {"id": "1"}, "missing", ())),
+    ],
+    ids=["another reference", "another value", "no row"],
+)
+def test_a_row_that_the_merge_does_not_explain_is_found(engines, merged, damage, difference):
+    pair = merged(engines)
+    with pair.target.begin() as connection:
+        connection.execute(text(damage))
+
+    assert pair.found(expectation=EXPECTED) == [difference]
+
+
+def test_a_row_that_stands_for_another_must_be_there(engines, merged):
+    pair = merged(engines)
+    with pair.target.begin() as connection:
+        connection.execute(text("DELETE FROM posts"))
+        connection.execute(text("UPDATE people SET boss = NULL"))
+        connection.execute(text("DELETE FROM people WHERE id = 't-ann'"))
+
+    assert ("people", {"id": "s-ann"}, "missing", ()) in pair.found(expectation=EXPECTED)
