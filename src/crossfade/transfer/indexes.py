@@ -8,7 +8,7 @@ removed isn't forgotten is left to the ledger, in the transaction that removes i
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +23,9 @@ class Definition:
     """Something that a table has beside its columns and its key, and the SQL that makes and removes it."""
 
     table: str
-    """As SQL names it."""
+    """The name of its shape."""
+    place: str
+    """The table as SQL names it."""
     kind: DefinitionKind
     name: str
     creation: str
@@ -75,7 +77,7 @@ def in_place(connection: Any, definition: Definition) -> bool:
             "SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid"
             " WHERE i.indrelid = CAST(? AS regclass) AND x.relname = ?"
         )
-    return scalar(connection, statement, (definition.table, definition.name)) is not None
+    return scalar(connection, statement, (definition.place, definition.name)) is not None
 
 
 def bring_back(connection: Any, definition: Definition) -> None:
@@ -95,7 +97,9 @@ def _of_sqlite(connection: Any, shape: Shape) -> list[Definition]:
     )
     # Unique constraints have no definition of their own and stay, and so do references, which are switched off.
     return [
-        Definition(table, "unique index" if name in unique else "index", name, sql, f"DROP INDEX {quoted(name)}")
+        Definition(
+            shape.name, table, "unique index" if name in unique else "index", name, sql, f"DROP INDEX {quoted(name)}"
+        )
         for name, sql in rows
     ]
 
@@ -137,24 +141,26 @@ def _of_postgresql(connection: Any, shape: Shape) -> list[Definition]:
     execute(connection, "SELECT pg_catalog.set_config('search_path', '', true)")
     try:
         own = execute(connection, _OWN, (oids[0][0],))
-        return [] if not own else [*_constraints(connection, *own[0]), *_indexes(connection, *own[0])]
+        return [] if not own else [*_constraints(connection, shape, *own[0]), *_indexes(connection, shape, *own[0])]
     finally:
         execute(connection, "SELECT pg_catalog.set_config('search_path', ?, true)", (path,))
 
 
-def _constraints(connection: Any, oid: int, table: str) -> list[Definition]:
+def _constraints(connection: Any, shape: Shape, oid: int, table: str) -> list[Definition]:
     found = []
     for contype, name, definition, comment in execute(connection, _CONSTRAINTS, (oid,)):
         kind: DefinitionKind = "foreign key" if _text(contype) == "f" else "constraint"
         creation = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {definition}"
         creation += _comment(f"CONSTRAINT {quoted(name)} ON {table}", comment)
-        found.append(Definition(table, kind, name, creation, f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"))
+        removal = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
+        found.append(Definition(shape.name, table, kind, name, creation, removal))
     return found
 
 
-def _indexes(connection: Any, oid: int, table: str) -> list[Definition]:
+def _indexes(connection: Any, shape: Shape, oid: int, table: str) -> list[Definition]:
     return [
         Definition(
+            shape.name,
             table,
             "unique index" if unique else "index",
             name,
@@ -175,8 +181,3 @@ def _comment(of: str, comment: str | None) -> str:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def in_words(definitions: Sequence[Definition]) -> str:
-    """Their names, for a message."""
-    return ", ".join(f"{one.name} of {one.table}" for one in definitions)

@@ -20,11 +20,10 @@ TABLES = {
     "crossfade_copy": "(id TEXT PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, selection TEXT NOT NULL,"
     " options TEXT NOT NULL, state TEXT NOT NULL, began TEXT NOT NULL, ended TEXT)",
     "crossfade_copy_table": "(copy TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, state TEXT NOT NULL,"
-    " position TEXT,"
-    " copied BIGINT NOT NULL, PRIMARY KEY (copy, name))",
+    " position TEXT, copied BIGINT NOT NULL, PRIMARY KEY (copy, name))",
     "crossfade_copy_aside": "(copy TEXT NOT NULL, position BIGINT NOT NULL, table_name TEXT NOT NULL,"
-    " kind TEXT NOT NULL, name TEXT NOT NULL, creation TEXT NOT NULL, removal TEXT NOT NULL, state TEXT NOT NULL,"
-    " PRIMARY KEY (copy, table_name, kind, name))",
+    " place TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, creation TEXT NOT NULL, removal TEXT NOT NULL,"
+    " state TEXT NOT NULL, PRIMARY KEY (copy, table_name, kind, name))",
 }
 """The definitions of the ledger's tables, the same on both engines. Instants are ISO texts in UTC."""
 
@@ -138,8 +137,8 @@ def keep_aside(connection: Any, copy: str, definitions: Iterable[Definition]) ->
         )
         execute(
             connection,
-            "INSERT INTO crossfade_copy_aside VALUES (?, ?, ?, ?, ?, ?, ?, 'aside')",
-            (copy, number, one.table, one.kind, one.name, one.creation, one.removal),
+            "INSERT INTO crossfade_copy_aside VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'aside')",
+            (copy, number, one.table, one.place, one.kind, one.name, one.creation, one.removal),
         )
 
 
@@ -147,7 +146,7 @@ def aside(connection: Any, copy: str) -> list[Definition]:
     """The definitions that are not back yet, in the order in which they were set aside."""
     rows = execute(
         connection,
-        "SELECT table_name, kind, name, creation, removal FROM crossfade_copy_aside"
+        "SELECT table_name, place, kind, name, creation, removal FROM crossfade_copy_aside"
         " WHERE copy = ? AND state = 'aside' ORDER BY position",
         (copy,),
     )

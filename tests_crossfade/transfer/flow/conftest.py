@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -129,10 +130,8 @@ class Copies:
         pid = self.begin(source, target, **options)
         time.sleep(after)
         # Not reaped before we read how it ended, or ended already: the pid is nobody else's in so short a time.
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         return self.ended() == -signal.SIGKILL
 
     @property

@@ -58,7 +58,9 @@ lines = Table(
     Column("what", Text, nullable=False),
 )
 visits = Table("visits", metadata, Column("at", DateTime, nullable=False), Column("page", Text))
-accounts = Table("accounts", metadata, Column("id", Integer, primary_key=True), Column("money", Integer, nullable=False))
+accounts = Table(
+    "accounts", metadata, Column("id", Integer, primary_key=True), Column("money", Integer, nullable=False)
+)
 vaults = Table("vaults", metadata, Column("id", Integer, primary_key=True), Column("money", Integer, nullable=False))
 
 TABLES = tuple(metadata.tables)
@@ -164,7 +166,9 @@ def _leave(connection: Any, chance: random.Random) -> None:
 
 def _change(connection: Any, chance: random.Random) -> None:
     people = run(connection, "SELECT id FROM customers ORDER BY id")
-    run(connection, "UPDATE orders SET amount = amount + 1, note = NULL WHERE customer_id = ?", chance.choice(people)[0])
+    run(
+        connection, "UPDATE orders SET amount = amount + 1, note = NULL WHERE customer_id = ?", chance.choice(people)[0]
+    )
 
 
 def _swap(connection: Any, chance: random.Random) -> None:
@@ -182,6 +186,11 @@ def _visit(connection: Any, chance: random.Random) -> None:
 
 
 _CHANGES: tuple[Callable[[Any, random.Random], None], ...] = (_arrive, _leave, _change, _swap, _visit)
+
+
+def own(connection: Any) -> None:
+    """A customer that the source doesn't have."""
+    run(connection, "INSERT INTO customers VALUES ('mine', 'me', 'me', ?, ?)", True, _NEW_YEAR)  # noqa: FBT003  a value
 
 
 def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -211,7 +220,9 @@ def definitions(url: str) -> list[tuple[Any, ...]]:
     """Everything that the catalogue says of the tables' indexes and constraints."""
     with opened(url) as connection:
         if isinstance(connection, sqlite3.Connection):
-            statement = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%crossfade%' ORDER BY type, name"
+            statement = (
+                "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%crossfade%' ORDER BY type, name"
+            )
             return [row for row in run(connection, statement) if not row[1].startswith("sqlite_stat")]
         found = run(
             connection,
@@ -236,4 +247,16 @@ def next_order(url: str) -> int:
         return int(number)
 
 
-__all__ = ["TABLES", "definitions", "fill", "make", "metadata", "move_on", "next_order", "opened", "rows", "run", "text"]
+__all__ = [
+    "TABLES",
+    "definitions",
+    "fill",
+    "make",
+    "metadata",
+    "move_on",
+    "next_order",
+    "opened",
+    "rows",
+    "run",
+    "text",
+]

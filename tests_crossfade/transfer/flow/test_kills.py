@@ -28,7 +28,9 @@ def over(shop, target):
     with shop.opened(target) as connection:
         if target.startswith("postgresql"):
             # What the process has sent, the server may still do.
-            others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            others = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
             deadline = time.monotonic() + _PATIENCE
             while shop.run(connection, others) != [(0,)]:
                 assert time.monotonic() < deadline
@@ -136,7 +138,7 @@ def test_a_merge_that_is_killed_anywhere_happened_or_did_not(
     def occupied():
         target = database(target_engine)
         with shop.opened(target) as connection:
-            shop.run(connection, "INSERT INTO customers VALUES ('mine', 'me', 'me', ?, '2026-01-01 00:00:00')", True)
+            shop.own(connection)
             shop.run(connection, "INSERT INTO accounts VALUES (3, 5), (99, 7)")
         return target
 

@@ -1,5 +1,7 @@
 """What an unfinished copy allows: to be finished, or to be given up."""
 
+import json
+
 import pytest
 
 from crossfade.errors import CopyRunningError, CopyUnfinishedError, TargetChangedError
@@ -70,18 +72,15 @@ def test_rows_that_the_source_lost_meanwhile_are_put_aside(half, shop, carry):
     assert shop.rows(target) == shop.rows(source)
     with shop.opened(target) as connection:
         kept = shop.run(connection, "SELECT row_key FROM crossfade_quarantine WHERE table_name = 'orders' ORDER BY 1")
-    assert kept == [('{"id": 1}',), ('{"id": 2}',), ('{"id": 3}',)] or kept == [
-        ('{"id": "1"}',),
-        ('{"id": "2"}',),
-        ('{"id": "3"}',),
-    ]
+    # Which row it was is told in the words of the engine that it was in.
+    assert [int(json.loads(key)["id"]) for (key,) in kept] == [1, 2, 3]
 
 
 def test_another_selection_is_refused_while_a_copy_is_unfinished(half, shop, carry):
     source, target = half
     before = shop.rows(target)
 
-    with pytest.raises(CopyUnfinishedError, match="accounts, customers.* --restart"):
+    with pytest.raises(CopyUnfinishedError, match=r"accounts, customers.* --restart"):
         carry(source, target, tables=["accounts"])
 
     assert shop.rows(target) == before
@@ -107,9 +106,7 @@ def test_restart_takes_out_what_was_copied_and_begins_anew(half, database, shop,
     assert shop.definitions(target) == shop.definitions(database(_engine(target)))
 
 
-def test_restart_with_fewer_tables_leaves_the_others_empty_and_brings_all_definitions_back(
-    half, database, shop, carry
-):
+def test_restart_with_fewer_tables_leaves_the_others_empty_and_brings_all_definitions_back(half, database, shop, carry):
     source, target = half
 
     report = carry(source, target, tables=["accounts"], resume="restart")
@@ -125,7 +122,7 @@ def test_restart_with_fewer_tables_leaves_the_others_empty_and_brings_all_defini
 def test_rows_that_somebody_else_wrote_meanwhile_are_neither_changed_nor_deleted(half, shop, carry, resume):
     source, target = half
     with shop.opened(target) as connection:
-        shop.run(connection, "INSERT INTO customers VALUES ('mine', 'me', 'me', ?, '2026-01-01 00:00:00')", True)
+        shop.own(connection)
     before = shop.rows(target)
 
     with pytest.raises(TargetChangedError, match="customers"):

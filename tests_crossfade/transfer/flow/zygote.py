@@ -38,8 +38,13 @@ def made(order):
         source.engines.dispose()
         target.engines.dispose()
     if not report.ok:
-        print(report, file=sys.stderr)
+        sys.stderr.write(f"{report}\n")
     return 0 if report.ok else 1
+
+
+def tell(number):
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 def main():
@@ -51,14 +56,14 @@ def main():
                 code = made(json.loads(line))
             except CrossfadeError as error:
                 code = error.exit_code
-                print(repr(error), file=sys.stderr)
-            except BaseException:
+                sys.stderr.write(f"{error!r}\n")
+            except BaseException:  # noqa: BLE001  a forked child must not go on as its parent
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(code)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        tell(child)
+        tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 if __name__ == "__main__":
