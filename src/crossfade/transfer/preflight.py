@@ -188,12 +188,16 @@ def _doubtful(look: _Look, shape: Shape) -> Sequence[Column]:
 
 
 def _cleared(column: Column, values: Sequence[Any]) -> bool:
-    if empty := values.count(None):
-        if not column.nullable:
-            return False
-        if empty == len(values):
-            return True
-        values = [one for one in values if one is not None]
+    # To count the NULLs of a column that has none would cost as much as to clear it.
+    if values[0] is not None and _plain(column, values):
+        return True
+    empty = values.count(None)
+    if empty and not column.nullable:
+        return False
+    return empty == len(values) or (empty > 0 and _plain(column, [one for one in values if one is not None]))
+
+
+def _plain(column: Column, values: Sequence[Any]) -> bool:
     try:
         return column.kind.plain(values)
     except (TypeError, UnicodeError, OverflowError):

@@ -19,7 +19,10 @@ _ALWAYS: Final = bytes(
     month + 16 * (day - _SHORTEST) for month in range(1, 13) for day in range(28, monthrange(2001, month)[1] + 1)
 )
 """Every month, with the days after the 28th that it has in every year."""
-_MONTHS, _DAYS, _HOURS, _MINUTES = 12, 31, 23, 59
+_MONTHS: Final = bytes(range(1, 13))
+_DAYS: Final = bytes(range(1, 32))
+_HOURS: Final = bytes(range(24))
+_MINUTES: Final = bytes(range(60))
 
 
 def days(joined: bytes, count: int) -> bool:
@@ -33,17 +36,24 @@ def instants(joined: bytes, count: int) -> bool:
     return (
         joined.translate(_SHAPE) == _INSTANT * count
         and _in_calendar(joined, width)
-        and max(_field(joined, 11, width)) <= _HOURS
-        and max(_field(joined, 14, width)) <= _MINUTES
-        and max(_field(joined, 17, width)) <= _MINUTES
+        and _all(_field(joined, 11, width), _HOURS)
+        and _all(_field(joined, 14, width), _MINUTES)
+        and _all(_field(joined, 17, width), _MINUTES)
     )
 
 
 def _in_calendar(joined: bytes, width: int) -> bool:
     month, day = _field(joined, 5, width), _field(joined, 8, width)
-    if min(_field(joined, 0, width)) == 0 or min(day) == 0 or max(day) > _DAYS or max(month) > _MONTHS:
-        return False
-    return not _sum(month, day.translate(_LATE)).translate(None, _ALWAYS)
+    return (
+        0 not in _field(joined, 0, width)
+        and _all(month, _MONTHS)
+        and _all(day, _DAYS)
+        and _all(_sum(month, day.translate(_LATE)), _ALWAYS)
+    )
+
+
+def _all(numbers: bytes, allowed: bytes) -> bool:
+    return not numbers.translate(None, allowed)
 
 
 def _field(joined: bytes, at: int, width: int) -> bytes:
