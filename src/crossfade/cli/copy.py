@@ -162,17 +162,16 @@ def lines(report: CopyReport) -> list[str]:
         return verify.shared(report.source, report.target)
     head = f"{report.source} to {report.target}"
     found = [*_bad_values(report), *_conflicts(report)]
-    if found and not report.dry_run and not any(one.inserted + one.updated for one in report.tables):
-        return [head, *found, "nothing was copied"]
+    if report.stopped:
+        return [head, *found, "nothing was changed: a copy would stop here" if report.dry_run else "nothing was copied"]
     told = [head, *_table(report.tables), *found]
     if report.dry_run:
         return [*told, f"nothing was changed; this is what would be done ({report.seconds:.1f} s)"]
     done = f"{'finished what was begun' if report.resumed else 'copied'} in {report.seconds:.1f} s"
-    if report.verified is None and any(one.merged for one in report.tables):
-        return [*told, f"{done}; not verified: what was merged has another key than in the source"]
     if report.verified is None:
         return [*told, f"{done}; not verified: `crossfade verify` does"]
-    return [*told, done, *verify.outcome(report.verified)]
+    met = any(one.updated or one.skipped or one.merged for one in report.tables)
+    return [*told, done, *verify.outcome(report.verified, met=met)]
 
 
 def _table(tables: Iterable[TableCopied]) -> list[str]:

@@ -101,22 +101,24 @@ def shared(source: str, target: str) -> list[str]:
     ]
 
 
-def outcome(report: VerifyReport) -> list[str]:
-    """The verdict, and what doesn't agree."""
+def outcome(report: VerifyReport, *, met: bool = False) -> list[str]:
+    """The verdict, and what doesn't agree; `met` says that rows of the source met others, and a policy settled it."""
     shown = [_difference(one) for one in report.differences[:_SHOWN]]
     orphans = [_orphan(one) for one in report.orphans[:_SHOWN]]
     total = sum(one.missing + one.extra + one.changed for one in report.tables)
     told = [*shown, *more(total, len(shown)), *orphans, *more(len(report.orphans), len(orphans))]
-    return [*told, f"{_verdict(report, total)} ({report.seconds:.1f} s)"]
+    return [*told, f"{_verdict(report, total, met=met)} ({report.seconds:.1f} s)"]
 
 
-def _verdict(report: VerifyReport, total: int) -> str:
+def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
     repaired = sum(one.repaired for one in report.tables)
     mended = f", after {repaired:,} repairs" if repaired else ""
     if report.ok:
         rows = sum(one.source_rows for one in report.tables)
         if report.quick:
             return f"no difference seen in a quick look at {rows:,} rows; it doesn't see everything"
+        if met or any(one.source_rows != one.target_rows for one in report.tables):
+            return f"verified: all {rows:,} rows are in the target, as --on-conflict has them"
         return f"verified: both hold the same {rows:,} rows{mended}"
     parts = [f"{total - repaired:,} rows differ"] if total > repaired else []
     parts += [f"{len(report.orphans):,} rows refer to nothing"] if report.orphans else []

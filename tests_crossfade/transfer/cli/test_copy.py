@@ -227,7 +227,7 @@ def test_people_who_are_registered_on_both_sides_are_found_and_merged_when_asked
     assert "--remap" in found.stdout
     assert merged.returncode == 0, merged.stdout + merged.stderr
     assert count(run, new, "users") == 2
-    assert "not verified: what was merged has another key" in merged.stdout
+    assert "verified: all 12 rows are in the target, as --on-conflict has them" in merged.stdout
     assert run(new, "SELECT DISTINCT created_by FROM jobs") == [("other-u1",)]
     assert count(run, new, "jobs") == 6
 
@@ -274,6 +274,7 @@ def test_a_dry_run_finds_conflicts(here, pair, people):
 
     assert ended.returncode == 1
     assert "users id=u1: is there, alike" in ended.stdout
+    assert ended.stdout.endswith("nothing was changed: a copy would stop here\n")
 
 
 def test_without_a_proof_it_says_so(here, pair):
