@@ -32,7 +32,9 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "bytea_output": "hex",
+    "client_encoding": "UTF8",
     "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
 }
 
 

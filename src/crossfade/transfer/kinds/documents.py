@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, no_bytes, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+from crossfade.transfer.kinds.storage import bad, is_bad, no_bytes, read, through
 from crossfade.transfer.kinds.texts import unlike_postgresql
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Final, TypeVar
 from typing_extensions import override
 
 from crossfade.transfer.kinds import almanac
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+from crossfade.transfer.kinds.storage import bad, is_bad, read, through
 
 Read = TypeVar("Read")
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, numbers_alone, read, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+from crossfade.transfer.kinds.storage import bad, is_bad, numbers_alone, read, through
 
 _EXACT_INTEGER: Final = 2**53
 _BITS: Final = 64

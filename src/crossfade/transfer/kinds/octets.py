@@ -7,7 +7,8 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind, bad, is_bad, read, stand_in, through
+from crossfade.transfer.kinds.meaning import EngineName, Fault, Kind
+from crossfade.transfer.kinds.storage import bad, is_bad, read, stand_in, through
 
 Form = Literal["native", "hex", "hyphens"]
 
