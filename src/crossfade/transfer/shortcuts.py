@@ -53,30 +53,31 @@ class Beside:
             for columns in (shape.key_columns, shape.columns)
         )
         first = shape.key_columns[0].quoted
+        # A target that was copied to is in the order of its keys: from there, the source's index is read as it lies.
         unlike = (
-            f"SELECT {here}, {mine}, CASE WHEN b.{first} IS NOT NULL THEN {there} END, {other}"
-            f" FROM main.{table} AS a LEFT JOIN {_OTHER}.{table} AS b ON {_partner(_quoted(shape.key))}"
-            f" WHERE b.{first} IS NULL OR NOT ({_all(_alike(shape))})"
+            f"SELECT {there}, {other}, CASE WHEN a.{first} IS NOT NULL THEN {here} END, {mine}"
+            f" FROM {_OTHER}.{table} AS b LEFT JOIN main.{table} AS a ON {_partner(_quoted(shape.key))}"
+            f" WHERE a.{first} IS NULL OR NOT ({_all(_alike(shape))})"
         )
-        missing = 0
+        extra = 0
         for key, row, partner, its in self._side.connection.execute(unlike):
             if partner is None:
-                missing += 1
-                yield Differing(shape, "missing", key, row, None)
+                extra += 1
+                yield Differing(shape, "extra", key, None, row)
             elif key != partner:
                 # Alike for the collation of the key, which may take A for a.
-                yield Differing(shape, "missing", key, row, None)
-                yield Differing(shape, "extra", partner, None, its)
+                yield Differing(shape, "missing", partner, its, None)
+                yield Differing(shape, "extra", key, None, row)
             elif row != its:
-                yield Differing(shape, "changed", key, row, its)
-        if self._count(_OTHER, shape) == self._count("main", shape) - missing:
+                yield Differing(shape, "changed", key, its, row)
+        if self._count("main", shape) == self._count(_OTHER, shape) - extra:
             return
-        alone = (
-            f"SELECT {there}, {other} FROM {_OTHER}.{table} AS b LEFT JOIN main.{table} AS a"
-            f" ON {_partner(_quoted(shape.key))} WHERE a.{first} IS NULL"
+        missing = (
+            f"SELECT {here}, {mine} FROM main.{table} AS a LEFT JOIN {_OTHER}.{table} AS b"
+            f" ON {_partner(_quoted(shape.key))} WHERE b.{first} IS NULL"
         )
-        for key, row in self._side.connection.execute(alone):
-            yield Differing(shape, "extra", key, None, row)
+        for key, row in self._side.connection.execute(missing):
+            yield Differing(shape, "missing", key, row, None)
 
     def _count(self, schema: str, shape: Shape) -> int:
         return int(self._side.query(f"SELECT count(*) FROM {schema}.{quoted(shape.bare)}")[0][0])
