@@ -167,23 +167,33 @@ def _legible(value: bytes | str | None) -> str:
 def _doubtful(look: _Look, shape: Shape) -> Sequence[Column]:
     """The columns of a table of SQLite that a look at whole chunks doesn't clear."""
     connection: sqlite3.Connection = look.connection
-    selected = ", ".join(one.kind.seen(one.quoted) for one in shape.columns)
-    suspects: set[Column] = set()
-    before, connection.text_factory = connection.text_factory, str
+    before = connection.text_factory
     try:
-        with closing(connection.cursor()) as cursor:
-            cursor.row_factory = None
-            cursor.execute(f"SELECT {selected} FROM {shape.at('sqlite')}")
-            for chunk in _chunks(cursor):
-                for column, values in zip(shape.columns, zip(*chunk, strict=True), strict=True):
-                    if column not in suspects and not _cleared(column, values):
-                        suspects.add(column)
-                look.listener.advanced("scan", shape.name, len(chunk))
+        connection.text_factory = str
+        return _suspects(look, shape)
     except sqlite3.OperationalError:
-        # Text that isn't UTF-8 ends the reading, and the driver doesn't say in which column.
-        return shape.columns
+        # Text that isn't UTF-8 ends the reading, and the driver doesn't say where it is: once more, at half the speed.
+        connection.text_factory = _any_text
+        return _suspects(look, shape)
     finally:
         connection.text_factory = before
+
+
+def _any_text(stored: bytes) -> str:
+    return str(stored, "utf-8", "surrogateescape")
+
+
+def _suspects(look: _Look, shape: Shape) -> Sequence[Column]:
+    selected = ", ".join(one.kind.seen(one.quoted) for one in shape.columns)
+    suspects: set[Column] = set()
+    with closing(look.connection.cursor()) as cursor:
+        cursor.row_factory = None
+        cursor.execute(f"SELECT {selected} FROM {shape.at('sqlite')}")
+        for chunk in _chunks(cursor):
+            for column, values in zip(shape.columns, zip(*chunk, strict=True), strict=True):
+                if column not in suspects and not _cleared(column, values):
+                    suspects.add(column)
+            look.listener.advanced("scan", shape.name, len(chunk))
     return [one for one in shape.columns if one in suspects]
 
 

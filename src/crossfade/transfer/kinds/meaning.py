@@ -76,6 +76,7 @@ class Kind(ABC):
     def plain(self, values: Sequence[Any]) -> bool:
         """Whether surely none of these is a fault on the way from SQLite to PostgreSQL; not, if it takes a closer look.
 
-        Values of `seen` as Python reads them, none of them None. TypeError, UnicodeError and OverflowError mean no.
+        Values of `seen` as Python reads them, none of them None; lone surrogates stand for what isn't UTF-8. TypeError,
+        UnicodeError and OverflowError mean no.
         """
         return not values

@@ -45,8 +45,10 @@ class Text(Kind):
 
     @override
     def plain(self, values: Sequence[Any]) -> bool:
-        # Joining tells of values that aren't text, and the driver has told of those that aren't UTF-8.
+        # Joining tells of values that aren't text, encoding of those that aren't UTF-8.
         joined = "".join(values)
+        if not joined.isascii():
+            joined.encode()
         fits = self.length is None or len(max(values, key=len)) <= self.length
         return fits and "\0" not in joined and not (self.padded and " " in joined)
 
