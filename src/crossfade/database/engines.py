@@ -29,7 +29,8 @@ from crossfade.database import closing, dialects, faults, files, stamps
 from crossfade.errors import CrossfadeError, DatabaseInUseError, EngineRetiredError
 from crossfade.routes import Route
 
-_INODE = "crossfade_inode"
+INODE = "crossfade_inode"
+"""Where a connection notes which file it has open."""
 _PACKAGE = str(Path(__file__).parents[1])
 # Between the caller and this file: a session that binds itself late, a context manager.
 _PASSED_THROUGH = ("/sqlalchemy/", "/contextlib.py", "/functools.py", "<string>")
@@ -150,7 +151,7 @@ class Engines:
             return self._connect(made, dialect, entry, list(arguments), dict(options))
 
         def check_out(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-            opened = entry.info.get(_INODE)
+            opened = entry.info.get(INODE)
             if opened is not None and faults.inode(made.route) != opened:
                 # The pool drops the connection and opens another one, on the file that is there now.
                 raise DisconnectionError("the database file was replaced")
@@ -208,7 +209,7 @@ class Engines:
                 raise
             raise faults.while_connecting(error, route) from error
         if entry is not None:
-            entry.info[_INODE] = faults.inode(route)
+            entry.info[INODE] = faults.inode(route)
         return connection
 
     def _vet(self, connection: DBAPIConnection, route: Route) -> None:
@@ -271,7 +272,7 @@ def _opened(connection: Connection | None) -> faults.Inode | None:
     """The file that a connection has open; None if it isn't on a file, or not open any more."""
     if connection is None or connection.closed or connection.invalidated:
         return None
-    opened: faults.Inode | None = connection.info.get(_INODE)
+    opened: faults.Inode | None = connection.info.get(INODE)
     return opened
 
 
