@@ -21,7 +21,6 @@ from crossfade.database.engines import Engines
 from crossfade.errors import DatabaseMissingError, DatabaseUnwritableError
 from crossfade.routes import Route
 
-_WRITE_AHEAD = b"\x02\x02"  # the file format versions in the header of a database that has a write-ahead log
 _MAINTENANCE = ("postgres", "template1")
 _EXISTS = frozenset({"42P04", "23505"})  # duplicate_database, and the index behind it if two create it at once
 
@@ -117,20 +116,32 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    name = f"file:{quote(str(path))}?mode={_mode(path)}"
-    return sqlite3.connect(name, uri=True, check_same_thread=False, timeout=dialects.BUSY_TIMEOUT)
-
-
-def _mode(path: Path) -> str:
-    """`ro`, unless SQLite itself needs to write before anybody can read.
+    """Read-only, unless SQLite itself needs to write before anybody can read.
 
     With a write-ahead log it keeps files beside the database, which only a writer takes away again; and what a crash
-    left half-done is rolled back by the next one who opens it.
+    left half-done is rolled back by the next one who opens it. SQLite is asked, not the file: whoever opens and closes
+    the file past SQLite lets go of the locks that all connections of this process have on it.
     """
-    with path.open("rb") as file:
-        header = file.read(20)
-    crashed = path.with_name(f"{path.name}-journal").exists()
-    return "rw" if crashed or header[18:20] == _WRITE_AHEAD else "ro"
+    if path.with_name(f"{path.name}-journal").exists():
+        return _opened(path, "rw")
+    connection = _opened(path, "ro")
+    try:
+        write_ahead = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    except sqlite3.OperationalError:
+        # The log is there, and what a reader needs beside it isn't.
+        write_ahead = True
+    except sqlite3.Error:
+        connection.close()
+        raise
+    if not write_ahead:
+        return connection
+    connection.close()
+    return _opened(path, "rw")
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    name = f"file:{quote(str(path))}?mode={mode}"
+    return sqlite3.connect(name, uri=True, check_same_thread=False, timeout=dialects.BUSY_TIMEOUT)
 
 
 def _create_on_server(route: Route, engines: Engines) -> bool:
