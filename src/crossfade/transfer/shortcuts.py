@@ -15,6 +15,8 @@ from crossfade.transfer.digests import PostgresqlSide, Side, SqliteSide
 from crossfade.transfer.shapes import Shape, quoted
 
 _OTHER = "crossfade_other"
+_HASHES_RECORDS = 140000
+"""The version of PostgreSQL that hashes whole records."""
 _ROW_NUMBERS = ("rowid", "oid", "_rowid_")
 
 
@@ -124,6 +126,8 @@ class Beside:
 def alike(source: Side, target: Side, shapes: Iterable[Shape]) -> frozenset[str]:
     """The tables that PostgreSQL's own hashes can compare: both sides' columns have the same types."""
     if not isinstance(source, PostgresqlSide) or not isinstance(target, PostgresqlSide):
+        return frozenset()
+    if min(each.connection.info.server_version for each in (source, target)) < _HASHES_RECORDS:
         return frozenset()
     return frozenset(shape.name for shape in shapes if _types(source, shape) == _types(target, shape))
 

@@ -49,7 +49,7 @@ def verify(
     the target that has nothing begun, neither before nor afterwards. A repair is written through it, and whoever gives
     it has the right to write (`writers.writer`). Without them both are opened here.
 
-    Raises CopyRunningError, RepairFailedError, UnreachableError and its kin.
+    Raises CopyRunningError, RepairFailedError, UnreachableError and its kin, and what the drivers raise later on.
     """
     began = time.monotonic()
     report = VerifyReport(source=source.masked, target=target.masked, quick=quick)
@@ -96,6 +96,8 @@ def _opened(
         if isinstance(here, SqliteSide) and isinstance(there, SqliteSide) and not quick and not expectation.where:
             beside = _beside(here, there, stack)
         stack.enter_context(_moment(other))
+        for each in (here, there):
+            each.prepare()
         pools = stack.enter_context(_threads(here, there))
         yield Comparison(here, there, expectation, listener, pools, beside, shortcuts.alike(here, there, plan.shapes))
 
