@@ -34,7 +34,8 @@ def rebuild(target: End, connection: Any, copy: str, *, jobs: int, listener: Lis
     if jobs > 1 and len(others) > 1 and target.engine == "postgresql":
         refused += _in_parallel(target, copy, others, jobs=jobs, listener=listener)
     else:
-        refused += _one_by_one(connection, copy, others, listener)
+        with writers.sorting(connection):
+            refused += _one_by_one(connection, copy, others, listener)
     # A reference needs the unique constraint that it stands on; without it, it would only hide the real trouble.
     if not refused:
         refused += _one_by_one(connection, copy, references, listener)

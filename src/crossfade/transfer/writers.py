@@ -76,6 +76,23 @@ def prepare(connection: Any) -> None:
         execute(connection, statement)
 
 
+@contextmanager
+def sorting(connection: Any) -> Generator[None]:
+    """For building indexes: makes SQLite sort in runs that the processor's own memory holds, which takes half the time.
+
+    It sorts as many entries at once as its cache has room for.
+    """
+    if not isinstance(connection, sqlite3.Connection):
+        yield
+        return
+    room = scalar(connection, "PRAGMA cache_size")
+    execute(connection, "PRAGMA cache_size = -8000")
+    try:
+        yield
+    finally:
+        execute(connection, f"PRAGMA cache_size = {room}")
+
+
 def ensure_lasting(connection: Any) -> None:
     """From here on a commit returns when it is on the disk, and everything before it."""
     sqlite = isinstance(connection, sqlite3.Connection)

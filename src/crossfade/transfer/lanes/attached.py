@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
+from crossfade.transfer import writers
 from crossfade.transfer.ends import End
 from crossfade.transfer.pictures import BESIDE
 from crossfade.transfer.shapes import Shape, quoted
@@ -85,8 +86,9 @@ def _inserted(connection: sqlite3.Connection, shape: Shape) -> int:
         connection.execute(f"DROP INDEX main.{quoted(name)}")
     sql = f"INSERT INTO main.{table} ({names}) SELECT {names} FROM {BESIDE}.{table}{order}"
     rows = connection.execute(sql).rowcount
-    for _, definition in indexes:
-        connection.execute(definition)
+    with writers.sorting(connection):
+        for _, definition in indexes:
+            connection.execute(definition)
     return rows
 
 
