@@ -39,7 +39,7 @@ _Seed = tuple[Shape, int, Mapping[str, str]]
 
 def _recorded(connection: Any, engine: EngineName) -> bool:
     if engine == "sqlite":
-        statement = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{table.name}'"  # noqa: S608
+        statement = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{table.name}'"
     else:
         statement = f"SELECT count(to_regclass('{table.name}'))"
     return bool(connection.execute(statement).fetchone()[0])
@@ -47,7 +47,7 @@ def _recorded(connection: Any, engine: EngineName) -> bool:
 
 def _seeds(connection: Any, plan: Plan) -> list[_Seed]:
     names = ", ".join(_text(name) for name in plan.names)
-    statement = f"SELECT id, table_name, row_values FROM {table.name} WHERE table_name IN ({names}) ORDER BY id"  # noqa: S608  our own names
+    statement = f"SELECT id, table_name, row_values FROM {table.name} WHERE table_name IN ({names}) ORDER BY id"
     found = [(plan.shape(name), number, json.loads(text)) for number, name, text in connection.execute(statement)]
     # Those that refer to others first.
     return sorted(found, key=lambda one: -plan.names.index(one[0].name))
@@ -60,10 +60,10 @@ def _deleted(
     conditions = [f"{literal('this.' + quoted(name), engine)} = {_text(value)}" for name, value in values.items()]
     conditions += [_nobody_refers(engine, shape, by, reference) for by, reference in plan.referring(shape.name)]
     where = " AND ".join(conditions)
-    cursor = connection.execute(f"DELETE FROM {shape.at(engine)} AS this WHERE {where}")  # noqa: S608  quoted
+    cursor = connection.execute(f"DELETE FROM {shape.at(engine)} AS this WHERE {where}")
     if not cursor.rowcount:
         return False
-    connection.execute(f"DELETE FROM {table.name} WHERE id = {number:d}")  # noqa: S608  a number
+    connection.execute(f"DELETE FROM {table.name} WHERE id = {number:d}")
     return True
 
 
@@ -74,7 +74,7 @@ def _nobody_refers(engine: EngineName, shape: Shape, by: Table, reference: Refer
         # One that refers to itself goes with itself.
         itself = " AND ".join(f"other.{quoted(name)} = this.{quoted(name)}" for name in shape.key)
         conditions.append(f"NOT ({itself})")
-    found = f"SELECT 1 FROM {located(by.schema, by.name, engine)} AS other WHERE {' AND '.join(conditions)}"  # noqa: S608  quoted
+    found = f"SELECT 1 FROM {located(by.schema, by.name, engine)} AS other WHERE {' AND '.join(conditions)}"
     return f"NOT EXISTS ({found})"
 
 
