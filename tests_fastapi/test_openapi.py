@@ -66,7 +66,7 @@ def test_each_status_has_one_shape_and_the_headers_that_come_with_it(document: A
     assert set(responses["Unauthorized"]["headers"]) == {"WWW-Authenticate"}
     assert set(responses["ServiceUnavailable"]["headers"]) == {"Retry-After"}
     unavailable = document["paths"]["/api/v2/health"]["get"]["responses"]["503"]
-    assert unavailable["content"]["application/json"]["schema"]["$ref"].endswith("/Health")
+    assert unavailable["content"]["application/json"]["schema"]["$ref"].endswith("/Unhealthy")
 
 
 def test_every_status_that_a_service_can_refuse_with_has_a_shape() -> None:

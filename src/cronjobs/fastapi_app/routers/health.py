@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from cronjobs.fastapi_app.document import refuses
 from cronjobs.fastapi_app.edge import AppSettings, Parts, Reader, parts, raw_body, reply
 from cronjobs.services import health as services
-from cronjobs.web.schemas.health import Echo, Health
+from cronjobs.web.schemas.health import Echo, Health, Unhealthy
 
 router = APIRouter(tags=["health"])
 
@@ -15,12 +15,12 @@ router = APIRouter(tags=["health"])
 @router.get(
     "/health",
     response_model=Health,
-    responses={503: {"model": Health, "description": "The same, while the database is out of reach"}},
+    responses={503: {"model": Unhealthy, "description": "The same, while the database is out of reach"}},
 )
 async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Response:
     running = made.scheduler is not None
     found = await reader.run(services.look, stack="fastapi", router=made.router, scheduler_running=running)
-    return reply(Health.model_validate(found), 200 if found.database.reachable else 503)
+    return reply(Health.of(found), 200 if found.database.reachable else 503)
 
 
 @refuses(404)

@@ -13,7 +13,7 @@ blueprint = Blueprint("health", __name__)
 def health() -> Response:
     made = parts()
     found = services.look(read(), stack="flask", router=made.router, scheduler_running=made.scheduler is not None)
-    return reply(Health.model_validate(found), 200 if found.database.reachable else 503)
+    return reply(Health.of(found), 200 if found.database.reachable else 503)
 
 
 @blueprint.route("/echo", methods=["GET", "POST"])

@@ -4,6 +4,8 @@ from typing import Any, Self
 
 import pydantic_core
 
+from cronjobs.services import health as services
+from cronjobs.web import problems
 from cronjobs.web.schemas.answers import Answer
 
 
@@ -23,6 +25,21 @@ class Health(Answer):
     scheduled_jobs_count: int | None
     stack: str
     database: DatabaseHealth
+
+    @classmethod
+    def of(cls, found: services.Health) -> "Health":
+        """The answer, which is an error too while the database is out of reach."""
+        if found.database.reachable:
+            return cls.model_validate(found)
+        problem = problems.of_unreachable()
+        return Unhealthy(**cls.model_validate(found).model_dump(), error=problem.error, message=problem.message)
+
+
+class Unhealthy(Health):
+    """What is left of it while the database is out of reach, as an error like others."""
+
+    error: str
+    message: str
 
 
 class Echo(Answer):
