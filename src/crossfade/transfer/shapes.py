@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, Table, UniqueConstraint
 
 from crossfade.transfer.kinds import EngineName, Kind, kind_of
 
@@ -53,15 +53,14 @@ class Shape:
 
     def at(self, engine: EngineName) -> str:
         """Its name as SQL has it: see `located`."""
-        return (
-            quoted(self.bare)
-            if engine == "sqlite" or self.schema is None
-            else f"{quoted(self.schema)}.{quoted(self.bare)}"
-        )
+        return located(self.schema, self.bare, engine)
 
     def column(self, name: str) -> Column:
         """The column of this name. Raises KeyError."""
-        return next((one for one in self.columns if one.name == name), None) or _missing(self, name)
+        for one in self.columns:
+            if one.name == name:
+                return one
+        raise KeyError(f"{self.name}.{name}")
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
@@ -118,18 +117,11 @@ def _sorted(table: Table) -> Sequence[ForeignKeyConstraint]:
 
 def _uniques(table: Table) -> tuple[tuple[str, ...], ...]:
     constraints = [one.columns for one in table.constraints if isinstance(one, UniqueConstraint)]
-    indexes = [
-        index.columns
-        for index in table.indexes
-        if index.unique and len(index.columns) == len(index.expressions) and not _partial(index)
-    ]
+    indexes = [index.columns for index in table.indexes if index.unique and _plain(index)]
     return tuple(sorted({tuple(column.name for column in columns) for columns in (*constraints, *indexes)}))
 
 
-def _partial(index: object) -> bool:
-    kwargs = getattr(index, "dialect_kwargs", {})
-    return any(kwargs.get(f"{engine}_where") is not None for engine in ("sqlite", "postgresql"))
-
-
-def _missing(shape: Shape, name: str) -> Column:
-    raise KeyError(f"{shape.name}.{name}")
+def _plain(index: Index) -> bool:
+    """Whether an index is over columns themselves, and over all rows."""
+    partial = (index.dialect_kwargs.get(f"{engine}_where") for engine in ("sqlite", "postgresql"))
+    return all(isinstance(one, SqlColumn) for one in index.expressions) and all(one is None for one in partial)
