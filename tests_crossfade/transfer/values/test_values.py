@@ -321,20 +321,6 @@ BAD_ON_POSTGRESQL = [
     (types.UUID(), "'123e5678123456781234567812345678'", "looks like a number"),
 ]
 
-UNTRANSLATED = [
-    (postgresql.ARRAY(types.Integer), "'{1,NULL,3}'"),
-    (postgresql.INET(), "'10.0.0.1/8'"),
-    (postgresql.INT4RANGE(), "'[1,5)'"),
-    (postgresql.TSVECTOR(), "'a b'"),
-    (postgresql.INTERVAL(), "'1 year 2 mons -3 days 04:05:06'"),
-    (postgresql.BIT(3), "B'101'"),
-    (postgresql.MONEY(), "'12.34'"),
-    (NAIVE, "'infinity'"),
-    (types.Float(), "'NaN'"),
-    (types.Float(), "'-0'"),
-    (types.Numeric(), "0.1234567890123456789"),
-]
-
 
 def _names(cases):
     return [f"{number}-{case[0]!r}-{case[1]!r}"[:60] for number, case in enumerate(cases)]
@@ -372,17 +358,6 @@ def test_what_sqlite_can_not_hold_is_a_fault(crossing, type_, stored, reason):
     carried = crossing.carried(type_, "postgresql", "sqlite", stored)
     assert len(carried.faults) == 1
     assert reason in carried.faults[0]
-
-
-@pytest.mark.parametrize(("type_", "stored"), UNTRANSLATED, ids=_names(UNTRANSLATED))
-def test_between_two_of_postgresql_any_value_goes_as_its_text(crossing, type_, stored):
-    one = crossing.column("postgresql", type_)
-    one.put(stored)
-    assert one.faults("postgresql") == []
-    before = one.connection.execute("SELECT v::text FROM one").fetchone()
-    assert one.kind.portable or one.text == before[0]
-    one.take(before[0])
-    assert one.connection.execute("SELECT v::text FROM one").fetchone() == before
 
 
 @pytest.mark.parametrize(
@@ -439,27 +414,6 @@ def test_what_is_compared_of_a_bad_value_is_like_no_good_one(crossing, type_, go
         one.put(stored)
         assert one.faults("postgresql") != []
         assert one.digest != other.digest
-
-
-ALONE = [
-    postgresql.ARRAY(types.Integer).with_variant(JSON(), "sqlite"),
-    postgresql.HSTORE().with_variant(JSON(), "sqlite"),
-    types.DateTime().with_variant(sqlite.DATETIME(storage_format="%(day)02d.%(month)02d.%(year)04d"), "sqlite"),
-    types.Date().with_variant(sqlite.DATE(storage_format="%(year)04d-%(day)02d-%(month)02d"), "sqlite"),
-    types.DateTime().with_variant(types.Integer(), "sqlite"),
-    types.Integer().with_variant(types.String(), "sqlite"),
-    types.NullType(),
-]
-
-
-@pytest.mark.parametrize("type_", ALONE, ids=[str(number) for number in range(len(ALONE))])
-def test_types_that_do_not_hold_the_same_on_both_engines_are_not_portable(type_):
-    kind = kind_of(type_)
-    assert not kind.portable
-    assert kind.described == repr(type_)
-    assert kind.faults("v", source="sqlite", target="sqlite") == ()
-    assert kind.text("v", "sqlite") == "v"
-    assert kind_of(types.Integer()).described == "integer"
 
 
 @pytest.mark.parametrize("type_", {repr(case[0]): case[0] for case in FROM_SQLITE}.values(), ids=repr)
