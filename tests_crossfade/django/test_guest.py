@@ -59,11 +59,11 @@ def passed(result):
 
 
 def test_both_stacks_see_each_others_rows(run, database):
-    assert passed(run(database)) == 18
+    assert passed(run(database)) == 20
 
 
 def test_both_stacks_see_each_others_rows_in_every_worker(run, database):
-    assert passed(run(database, "-n", "2")) == 18
+    assert passed(run(database, "-n", "2")) == 20
 
 
 def test_a_driver_that_cannot_be_a_guest_says_what_can(run, project, postgresql):

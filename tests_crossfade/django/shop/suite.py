@@ -1,8 +1,10 @@
 """Run by test_guest, once for each kind of database."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 
+import httpx2
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -84,6 +86,31 @@ def test_djangos_own_rollback_takes_what_fastapi_wrote_inside(tea, ask):
 
     assert names() == ["tea"]
     assert len(ask("GET", "/items").json()) == 1
+
+
+def test_requests_at_once_wait_for_each_other(tea, app):
+    async def all_at_once(numbers):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return await asyncio.gather(*(client.post(f"/items/{number}") for number in numbers))
+
+    for numbers in (range(4), range(4, 9)):
+        assert {response.status_code for response in asyncio.run(all_at_once(numbers))} == {201}
+
+    assert names() == [*map(str, range(9)), "tea"]
+
+
+def test_threads_wait_for_each_other(tea, app):
+    from shop.web import add
+
+    def put(number):
+        with app.state.router.session("flask") as session:
+            add(session, str(number))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put, range(8)))
+
+    assert names() == [*map(str, range(8)), "tea"]
 
 
 def test_sync_code_sees_the_same(tea, app):

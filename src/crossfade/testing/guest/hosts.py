@@ -4,10 +4,12 @@ Asked for each connection that any engine of this process opens. Those that engi
 earlier test, are dropped when they are next asked for.
 """
 
+import asyncio
 import os
+import threading
 import weakref
 from collections.abc import Generator, Iterable
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,12 @@ class _Host:
     wrapper: Any
     """Django's DatabaseWrapper."""
     frames: Frames = field(default_factory=Frames)
+    lock: AbstractContextManager[Any] = field(default_factory=threading.RLock)
+    """One statement at a time, of the guests in threads."""
+    locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    """The same for those in an event loop."""
 
 
 class Hosts:
@@ -90,7 +98,7 @@ class Hosts:
 
 
 def _on_sqlite(dialect: Dialect, host: _Host) -> Any:
-    guest = sqlite.Guest(host.wrapper.connection, host.frames)
+    guest = sqlite.Guest(host.wrapper.connection, host.frames, host.lock)
     if not dialect.is_async:
         return guest
     return dialect.connect(async_creator_fn=partial(sqlite.asynchronous, guest))
@@ -108,7 +116,7 @@ def _on_postgresql(dialect: Dialect, host: _Host) -> Any:
 
     if not dialect.is_async:
         return postgresql.synchronous(host.wrapper.connection, host.frames)
-    creator = partial(postgresql.asynchronous, host.wrapper.connection, host.frames)
+    creator = partial(postgresql.asynchronous, host.wrapper.connection, host.frames, host.locks)
     return dialect.connect(async_creator_fn=creator)
 
 

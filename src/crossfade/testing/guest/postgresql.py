@@ -4,7 +4,9 @@ It is a connection of psycopg's own on the same libpq connection, so that it has
 async one waits in whatever loop it is used in. psycopg has one body for both, in generators: these are overridden.
 """
 
+import asyncio
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -12,6 +14,9 @@ from psycopg.sql import Composable
 from typing_extensions import override
 
 from crossfade.testing.guest.frames import Frame, Frames
+
+Locks = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+"""One for each event loop: one statement at a time."""
 
 
 class GuestCursor(psycopg.Cursor[Any]):
@@ -107,6 +112,18 @@ class Guest(_Guest, psycopg.Connection[Any]):
 class AsyncGuest(_Guest, psycopg.AsyncConnection[Any]):
     """A guest for async code."""
 
+    _locks: Locks
+
+    @property
+    @override
+    def lock(self) -> asyncio.Lock:
+        """The lock of the loop that it is used in: pools pass a connection from one loop to the next."""
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    @lock.setter
+    def lock(self, _own: asyncio.Lock) -> None:
+        """psycopg would give each connection its own."""
+
     @override
     async def close(self) -> None:
         """Undoes what is open. The connection is Django's."""
@@ -117,14 +134,17 @@ class AsyncGuest(_Guest, psycopg.AsyncConnection[Any]):
 def synchronous(host: Any, frames: Frames) -> Guest:
     """A guest on Django's psycopg connection."""
     guest: Guest = Guest(host.pgconn)
+    # Two statements at once on one connection of libpq's would be the end of it.
+    guest.lock = host.lock
     guest.cursor_factory = GuestCursor
     guest.settle_in(frames)
     return guest
 
 
-async def asynchronous(host: Any, frames: Frames) -> AsyncGuest:
-    """The same for async code."""
+async def asynchronous(host: Any, frames: Frames, locks: Locks) -> AsyncGuest:
+    """The same for async code; `locks` are shared by all guests."""
     guest: AsyncGuest = AsyncGuest(host.pgconn)
+    guest._locks = locks
     guest.cursor_factory = AsyncGuestCursor
     guest.settle_in(frames)
     return guest

@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,8 @@ from typing_extensions import override
 
 from crossfade.testing.guest.frames import Frame, Frames
 
+# What threading.RLock() returns: its name is a function's until Python 3.13.
+Lock = AbstractContextManager[Any]
 _SETTING = re.compile(r"\s*PRAGMA\s+([\w.]+)\s*=", re.IGNORECASE)
 _BOUNDARY = re.compile(r"\s*(BEGIN|COMMIT|END|ROLLBACK(?!\s+(?:TRANSACTION\s+)?TO\b))\b", re.IGNORECASE)
 # SQLAlchemy's own, of another meaning than Django's function of the same name.
@@ -25,10 +28,11 @@ _DJANGOS_FUNCTIONS = frozenset({"regexp"})
 class Guest:
     """Looks like a connection, and ends nothing but its own work."""
 
-    def __init__(self, host: sqlite3.Connection, frames: Frames) -> None:
-        """`host` is Django's."""
+    def __init__(self, host: sqlite3.Connection, frames: Frames, lock: Lock) -> None:
+        """`host` is Django's; `lock` is the same for all guests on it, which may be in threads of their own."""
         self._host = host
         self._frames = frames
+        self.lock = lock
         self._frame: Frame | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -88,10 +92,11 @@ class Guest:
         return None if boundary else sql
 
     def _end(self, *, keep: bool) -> None:
-        frame, self._frame = self._frame, None
-        command = None if frame is None else self._frames.leave(frame, keep=keep)
-        if command is not None:
-            self._host.execute(command)
+        with self.lock:
+            frame, self._frame = self._frame, None
+            command = None if frame is None else self._frames.leave(frame, keep=keep)
+            if command is not None:
+                self._host.execute(command)
 
 
 class GuestCursor(sqlite3.Cursor):
@@ -104,15 +109,17 @@ class GuestCursor(sqlite3.Cursor):
 
     @override
     def execute(self, sql: str, parameters: Any = (), /) -> "GuestCursor":
-        instead = self._guest.enter(sql)
-        if instead is not None:
-            super().execute(instead, parameters)
+        with self._guest.lock:
+            instead = self._guest.enter(sql)
+            if instead is not None:
+                super().execute(instead, parameters)
         return self
 
     @override
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "GuestCursor":
-        self._guest.enter(sql)
-        super().executemany(sql, parameters)
+        with self._guest.lock:
+            self._guest.enter(sql)
+            super().executemany(sql, parameters)
         return self
 
     @override
