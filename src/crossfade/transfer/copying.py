@@ -30,7 +30,7 @@ from crossfade.transfer import (
 )
 from crossfade.transfer.ends import End
 from crossfade.transfer.exclusions import Exclusions, exclusions
-from crossfade.transfer.faults import explained, explained_both
+from crossfade.transfer.faults import explained, explained_both, told
 from crossfade.transfer.lanes import attached
 from crossfade.transfer.ledger import Unfinished
 from crossfade.transfer.loading import load
@@ -55,18 +55,19 @@ def copy(source: End, target: End, plan: Plan, options: Options, listener: Liste
     """
     began = time.monotonic()
     report = CopyReport(source=source.masked, target=target.masked, dry_run=options.dry_run)
-    if ends.same_database(source, target):
-        report.shared = True
-        return report
-    with writers.writer(target) as writer:
-        unfinished = _unfinished(source, target, plan, options, writer)
-        handed_over = _can_be_handed_over(source, target, plan, options, writer, unfinished)
-        with ExitStack() as stack:
-            if handed_over:
-                stack.enter_context(attached.journal(writer))
-            picture = stack.enter_context(pictures.take(source, beside=writer if handed_over else None))
-            work = Work(source, target, plan, options, listener, report, picture.connections[0], writer)
-            _copy(work, unfinished, handed_over=handed_over)
+    with told(source, target):
+        if ends.same_database(source, target):
+            report.shared = True
+            return report
+        with writers.writer(target) as writer:
+            unfinished = _unfinished(source, target, plan, options, writer)
+            handed_over = _can_be_handed_over(source, target, plan, options, writer, unfinished)
+            with ExitStack() as stack:
+                if handed_over:
+                    stack.enter_context(attached.journal(writer))
+                picture = stack.enter_context(pictures.take(source, beside=writer if handed_over else None))
+                work = Work(source, target, plan, options, listener, report, picture.connections[0], writer)
+                _copy(work, unfinished, handed_over=handed_over)
     report.seconds = time.monotonic() - began
     return report
 
@@ -214,8 +215,9 @@ def _load(work: Work, copy_id: str) -> None:
 
 
 def _finish(work: Work, copy_id: str) -> None:
-    with explained(work.target, work.writer, "the ledger"):
+    with explained(work.source, work.reader, "the sequences"):
         given = sequences.positions(work.reader, work.plan)
+    with explained(work.target, work.writer, "the ledger"):
         work.note(sequences.stand_right(work.writer, work.plan, given))
         _analyse(work)
         progress = ledger.progress(work.writer, copy_id)

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+import psycopg
 import pytest
 
 from crossfade import urls
@@ -54,7 +56,11 @@ def empty(tmp_path, shop_server) -> Callable[[str], str]:
     def make(engine):
         number = next(_NUMBERS)
         if engine == "postgresql":
-            return shop_server.database(f"shop_{number}").render_as_string(hide_password=False)
+            url = shop_server.database(f"shop_{number}").render_as_string(hide_password=False)
+            with psycopg.connect(url, autocommit=True) as connection:
+                # What is committed must survive the crashes that these tests make.
+                connection.execute(f"ALTER DATABASE shop_{number} SET synchronous_commit = on")
+            return url
         (tmp_path / f"shop_{number}.db").touch()
         return f"sqlite:///{tmp_path}/shop_{number}.db"
 
@@ -98,26 +104,34 @@ class Copies:
 
     def __init__(self, complaints: Path) -> None:
         self._complaints = complaints
+        self._began = 0.0
         self.last = 0
-        """How the last one ended."""
+        """How the last one ended: its exit code, or minus the signal."""
+        self.took = 0.0
+        """Seconds that the last one took that nobody disturbed."""
         with complaints.open("w") as file:
             self._process = subprocess.Popen(
                 [sys.executable, str(_HERE / "zygote.py")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                text=True,
+                # A line that waits in a buffer is none that `select` knows of.
+                bufsize=0,
             )
 
     def begin(self, source: str, target: str, **options) -> int:
         """The pid of a copy that has begun."""
-        self._process.stdin.write(json.dumps({"source": source, "target": target, **options}) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        order = json.dumps({"source": source, "target": target, **options})
+        self._process.stdin.write(f"{order}\n".encode())
+        pid = int(self._process.stdout.readline())
+        self._began = time.monotonic()
+        return pid
 
     def ended(self) -> int:
-        """How it ended: its exit code, or minus the signal."""
+        """Waits for its end, and says how it was."""
         self.last = int(self._process.stdout.readline())
+        if self.last >= 0:
+            self.took = time.monotonic() - self._began
         return self.last
 
     def whole(self, source: str, target: str, **options) -> int:
@@ -128,10 +142,10 @@ class Copies:
     def killed(self, source: str, target: str, after: float, **options) -> bool:
         """Whether a copy was still at work when it was killed, so many seconds after it began."""
         pid = self.begin(source, target, **options)
-        time.sleep(after)
-        # Not reaped before we read how it ended, or ended already: the pid is nobody else's in so short a time.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        if not select.select([self._process.stdout], [], [], after)[0]:
+            # Not reaped before we have read how it ended, or only just: the pid is nobody else's in so short a time.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return self.ended() == -signal.SIGKILL
 
     @property

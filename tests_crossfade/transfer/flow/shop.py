@@ -158,6 +158,8 @@ def _arrive(connection: Any, chance: random.Random) -> None:
 
 def _leave(connection: Any, chance: random.Random) -> None:
     people = run(connection, "SELECT id FROM customers ORDER BY id")
+    if len(people) < 20:
+        return
     gone = chance.choice(people)[0]
     theirs = "SELECT id FROM orders WHERE customer_id = ?"
     run(connection, f"UPDATE orders SET replaces = NULL WHERE replaces IN ({theirs})", gone)
