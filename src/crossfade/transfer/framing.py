@@ -16,6 +16,7 @@ from crossfade.transfer.kinds.numbers import Float
 from crossfade.transfer.shapes import Column
 
 _DOUBLE = Struct(">d")
+_DIGITS_OF_BITS = 16
 _TAB = b"\t"
 _NOTHING = "n"
 """Stands for NULL where a value has no length: no value without a length is written like it."""
@@ -97,10 +98,18 @@ def split(frame: bytes, columns: Sequence[Column]) -> Values:
         *head, rest = frame[position:].split(_TAB, len(group))
         position = len(frame) - len(rest)
         for column, value in zip(plain, head[len(sized) :], strict=True):
-            found[column.name] = None if value == _NOTHING.encode() else value
+            found[column.name] = None if value == _NOTHING.encode() else _plain_value(value, column)
         for column, length in zip(sized, head, strict=False):
             found[column.name], position = _sized_value(frame, position, length)
     return tuple(found[column.name] for column in columns)
+
+
+def _plain_value(value: bytes, column: Column) -> bytes:
+    if not isinstance(column.kind, Float) or len(value) != _DIGITS_OF_BITS or value.startswith(b"?"):
+        # Not one of ours: what was stored is no float.
+        return value
+    (number,) = _DOUBLE.unpack(bytes.fromhex(value.decode()))
+    return repr(number).encode()
 
 
 def _sized_value(frame: bytes, position: int, length: bytes) -> tuple[bytes | None, int]:

@@ -18,14 +18,10 @@ from crossfade.transfer.transactions import execute
 
 def explains(target: Side, row: Differing) -> bool:
     """Whether what the merge noted in the target is why this row is missing, or differs."""
-    match row.change:
-        case "missing":
-            key = _stands_for(target, row.shape.name, row.shape.key, row.key_values)
-            return key is not None and _is_there(target, row.shape, key)
-        case "changed":
-            return _follows(target, row)
-        case "extra":
-            return False
+    if row.change == "missing":
+        key = _stands_for(target, row.shape.name, row.shape.key, row.key_values)
+        return key is not None and _is_there(target, row.shape, key)
+    return row.change == "changed" and _follows(target, row)
 
 
 def _is_there(target: Side, shape: Shape, key: Sequence[bytes | None]) -> bool:

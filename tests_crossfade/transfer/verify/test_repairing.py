@@ -4,7 +4,19 @@ import json
 from random import Random
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    inspect,
+    select,
+    text,
+)
 
 from crossfade.errors import CopyRunningError
 from crossfade.transfer import writers
@@ -121,6 +133,21 @@ def test_rows_that_the_target_alone_has_are_put_aside_whole_if_that_is_wanted(en
     assert values["order"]["from"] == "a \t 'text'"
 
 
+def test_rows_that_refer_to_one_another_and_to_themselves_are_put_aside_one_after_the_other(engines, zoos, zoo):
+    pair = zoos(*engines)
+    with pair.target.begin() as connection:
+        for number, parent in ((1000, 1000), (1001, 1000), (1002, 1001), (1003, 5)):
+            connection.execute(
+                zoo.tree.insert(), {"id": number, "parent": parent, "name": f"own {number}", "rank": number}
+            )
+
+    report = pair.verify(repair=True, extra="quarantine")
+
+    assert report.ok
+    with pair.target.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM crossfade_quarantine")).scalar() == 4
+
+
 def test_a_row_that_others_refer_to_is_not_put_aside(engines, zoos, zoo):
     pair, rows = zoos(*engines), zoo.rows()
     thing = rows["things"][0] | {"id": "own", "code": "own"}
@@ -216,6 +243,39 @@ def test_a_key_that_is_written_in_another_way_is_found_all_the_same(engines, zoo
     zoo.Mutation(zoo.events, event, event | {"what": "something else"}, ("what",)).apply(pair.target)
 
     assert pair.verify(repair=True).ok
+
+
+def test_a_key_that_is_no_utf8_is_repaired_between_files_of_sqlite(pair_of):
+    strange = MetaData()
+    notes = Table("notes", strange, Column("id", String(20), primary_key=True), Column("words", String(20)))
+    pair = pair_of("sqlite", "sqlite", metadata=strange)
+    for engine, words in ((pair.source, "a"), (pair.target, "b")):
+        with engine.begin() as connection:
+            connection.execute(text(f"INSERT INTO notes VALUES (CAST(x'61ff' AS TEXT), '{words}'), ('plain', 'c')"))
+
+    assert pair.verify(repair=True).ok
+    with pair.target.connect() as connection:
+        assert connection.execute(select(notes.c.words).order_by(notes.c.words)).scalars().all() == ["a", "c"]
+
+
+def test_a_key_may_be_a_float(engines, pair_of):
+    measured = MetaData()
+    levels = Table("levels", measured, Column("level", Float, primary_key=True), Column("words", String(20)))
+    pair = pair_of(*engines, metadata=measured)
+    put(
+        pair.source,
+        (levels, [{"level": 0.1, "words": "a"}, {"level": 1e300, "words": "b"}, {"level": -3.0, "words": ""}]),
+    )
+    put(pair.target, (levels, [{"level": 0.1, "words": "x"}, {"level": -3.0, "words": ""}]))
+
+    report = pair.verify(repair=True)
+
+    assert report.ok
+    assert [(float(one.key["level"]), one.change) for one in report.differences] == [
+        (0.1, "changed"),
+        (1e300, "missing"),
+    ]
+    assert held(pair.target, levels) == held(pair.source, levels)
 
 
 def test_a_copy_that_is_at_work_is_not_disturbed(engines, zoos):
