@@ -187,9 +187,7 @@ def told(report: Report) -> list[str]:
         lines.append(f"{report.absent} gets loaded:")
         lines += [f"  {step}" for step in report.chain]
     for one in report.unlooked:
-        advice = (
-            "what it imports is not all there: install it, or leave it out" if one.lacking else "only its imports were"
-        )
+        advice = "install what it lacks, or leave it out" if one.lacking else "what it imports was, one by one"
         lines.append(f"{one.module} can't be imported by itself ({one.reason}): {advice}")
     lines += [f"{one}: not foreseen" for one in report.open[:_SHOWN]]
     more = len(report.open) - _SHOWN

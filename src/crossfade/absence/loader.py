@@ -61,7 +61,8 @@ def attempt(name: str) -> BaseException | None:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    # The first line or sentence: what follows is advice for whoever wrote it.
+    return f"{type(error).__name__}: {error}".partition("\n")[0].partition(".  ")[0]
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ def _hosts() -> Generator[Hosts]:
 @pytest.fixture(autouse=True)
 def crossfade_guests(request: pytest.FixtureRequest) -> Generator[None]:
     """While a plain `django_db` test runs, every engine of the process is a guest on Django's connection."""
-    if not _uses_django(request):
+    if not uses_django(request):
         yield
         return
     hosts: Hosts = request.getfixturevalue("_hosts")
@@ -63,7 +63,8 @@ def crossfade_guests(request: pytest.FixtureRequest) -> Generator[None]:
         yield
 
 
-def _uses_django(request: pytest.FixtureRequest) -> bool:
+def uses_django(request: pytest.FixtureRequest) -> bool:
+    """Whether a test asks for Django's database, by its marker or by one of pytest-django's fixtures."""
     named = {"db", "transactional_db", "live_server", "django_db_reset_sequences", "django_db_serialized_rollback"}
     return request.node.get_closest_marker("django_db") is not None or not named.isdisjoint(request.fixturenames)
 

@@ -4,7 +4,6 @@ Asked for each connection that any engine of this process opens. Those that engi
 earlier test, are dropped when they are next asked for.
 """
 
-import asyncio
 import os
 import threading
 import weakref
@@ -38,9 +37,7 @@ class _Host:
     frames: Frames = field(default_factory=Frames)
     lock: AbstractContextManager[Any] = field(default_factory=threading.RLock)
     """One statement at a time, of the guests in threads."""
-    locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    waiting: Any = None
     """The same for those in an event loop."""
 
 
@@ -116,7 +113,8 @@ def _on_postgresql(dialect: Dialect, host: _Host) -> Any:
 
     if not dialect.is_async:
         return postgresql.synchronous(host.wrapper.connection, host.frames)
-    creator = partial(postgresql.asynchronous, host.wrapper.connection, host.frames, host.locks)
+    host.waiting = host.waiting or postgresql.LoopLock()
+    creator = partial(postgresql.asynchronous, host.wrapper.connection, host.frames, host.waiting)
     return dialect.connect(async_creator_fn=creator)
 
 

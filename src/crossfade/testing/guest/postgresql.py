@@ -5,7 +5,7 @@ async one waits in whatever loop it is used in. psycopg has one body for both, i
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -15,8 +15,25 @@ from typing_extensions import override
 
 from crossfade.testing.guest.frames import Frame, Frames
 
-Locks = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
-"""One for each event loop: one statement at a time."""
+
+class LoopLock(asyncio.Lock):
+    """One statement at a time in each event loop: pools pass a connection from one loop to the next."""
+
+    def __init__(self) -> None:
+        """Nobody has it."""
+        super().__init__()
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    @override
+    async def acquire(self) -> Literal[True]:
+        return await self._here().acquire()
+
+    @override
+    def release(self) -> None:
+        self._here().release()
+
+    def _here(self) -> asyncio.Lock:
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 class GuestCursor(psycopg.Cursor[Any]):
@@ -112,18 +129,6 @@ class Guest(_Guest, psycopg.Connection[Any]):
 class AsyncGuest(_Guest, psycopg.AsyncConnection[Any]):
     """A guest for async code."""
 
-    _locks: Locks
-
-    @property
-    @override
-    def lock(self) -> asyncio.Lock:
-        """The lock of the loop that it is used in: pools pass a connection from one loop to the next."""
-        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-
-    @lock.setter
-    def lock(self, _own: asyncio.Lock) -> None:
-        """psycopg would give each connection its own."""
-
     @override
     async def close(self) -> None:
         """Undoes what is open. The connection is Django's."""
@@ -141,10 +146,10 @@ def synchronous(host: Any, frames: Frames) -> Guest:
     return guest
 
 
-async def asynchronous(host: Any, frames: Frames, locks: Locks) -> AsyncGuest:
-    """The same for async code; `locks` are shared by all guests."""
+async def asynchronous(host: Any, frames: Frames, lock: asyncio.Lock) -> AsyncGuest:
+    """The same for async code; `lock` is shared by all guests."""
     guest: AsyncGuest = AsyncGuest(host.pgconn)
-    guest._locks = locks
+    guest.lock = lock
     guest.cursor_factory = AsyncGuestCursor
     guest.settle_in(frames)
     return guest
