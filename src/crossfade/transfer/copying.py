@@ -7,6 +7,7 @@ and the target is as if nothing had happened.
 """
 
 import json
+import sqlite3
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -249,6 +250,15 @@ def _verify(work: Work, *, merged: bool) -> None:
 
 
 def _analyse(work: Work) -> None:
-    """Tells the planner of the target what it has now."""
+    """Tells the planner of the target what it has now, unless the source's does without: both then plan alike."""
+    if isinstance(work.writer, sqlite3.Connection):
+        if isinstance(work.reader, sqlite3.Connection) and not _has_statistics(work.reader):
+            return
+        # A sample of each index is enough, and all of a large one takes as long as to make it.
+        execute(work.writer, "PRAGMA analysis_limit = 1000")
     for shape in work.plan.shapes:
         execute(work.writer, f"ANALYZE {shape.at(work.engine)}")
+
+
+def _has_statistics(reader: sqlite3.Connection) -> bool:
+    return scalar(reader, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'") is not None

@@ -109,6 +109,8 @@ class Copies:
         """How the last one ended: its exit code, or minus the signal."""
         self.took = 0.0
         """Seconds that the last one took that nobody disturbed."""
+        self.megabytes = 0.0
+        """The most that the last one held."""
         with complaints.open("w") as file:
             self._process = subprocess.Popen(
                 [sys.executable, str(_HERE / "zygote.py")],
@@ -129,7 +131,8 @@ class Copies:
 
     def ended(self) -> int:
         """Waits for its end, and says how it was."""
-        self.last = int(self._process.stdout.readline())
+        self.last, kilobytes = map(int, self._process.stdout.readline().split())
+        self.megabytes = kilobytes / 1024
         if self.last >= 0:
             self.took = time.monotonic() - self._began
         return self.last

@@ -1,7 +1,7 @@
 """Runs copies in processes of their own, each forked from this one, which has imported everything: quick to begin.
 
-A line of JSON on standard input is a copy to make. The child's pid is answered at once, its exit code when it ends:
-minus the signal if it was killed.
+A line of JSON on standard input is a copy to make. The child's pid is answered at once, and when it ends its
+exit code (minus the signal if it was killed) and the most kilobytes that it held.
 """
 
 import json
@@ -42,8 +42,8 @@ def made(order):
     return 0 if report.ok else 1
 
 
-def tell(number):
-    sys.stdout.write(f"{number}\n")
+def tell(said):
+    sys.stdout.write(f"{said}\n")
     sys.stdout.flush()
 
 
@@ -63,7 +63,8 @@ def main():
                 sys.stderr.flush()
                 os._exit(code)
         tell(child)
-        tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        _, status, used = os.wait4(child, 0)
+        tell(f"{os.waitstatus_to_exitcode(status)} {used.ru_maxrss}")
 
 
 if __name__ == "__main__":
