@@ -143,6 +143,29 @@ def test_engines_of_somebody_elses_see_the_same(tea, django_database):
     assert names() == ["coffee"]
 
 
+def test_what_others_tell_their_connections_hurts_nobody(tea, django_database):
+    if django_database.url.drivername != "sqlite":
+        told = ["SET statement_timeout = 5000"]
+        options = django_database.engine_options("psycopg") | {"isolation_level": "SERIALIZABLE"}
+    else:
+        told = ["PRAGMA journal_mode=WAL", "PRAGMA synchronous=OFF", "PRAGMA foreign_keys=ON", "BEGIN IMMEDIATE"]
+        options = django_database.engine_options("pysqlite")
+    engine = create_engine(urls.sync_url(django_database.url), **options)
+
+    with engine.connect() as connection:
+        for statement in told:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("UPDATE shop_item SET name = 'coffee'")
+        connection.rollback()
+        connection.exec_driver_sql("UPDATE shop_item SET paid = false")
+        connection.exec_driver_sql("COMMIT" if connection.dialect.name == "sqlite" else "SELECT 1")
+        connection.commit()
+
+    engine.dispose()
+    tea.refresh_from_db()
+    assert (tea.name, tea.paid) == ("tea", False)
+
+
 async def test_an_async_test_sees_what_its_fixtures_wrote(tea, app):
     from shop.web import items
 

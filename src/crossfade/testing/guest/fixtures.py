@@ -3,7 +3,6 @@
 A module of its own, so that it is registered where pytest-django is, and nowhere else.
 """
 
-import os
 from collections.abc import Generator
 
 import pytest
@@ -16,12 +15,12 @@ from crossfade.django import Database, effective
 from crossfade.errors import CrossfadeError
 from crossfade.testing.guest.hosts import Hosts
 
-_VARIABLE = "TEST_DATABASE_URL"
+_VARIABLES = ("TEST_DATABASE_URL", "FASTAPI_TEST_DATABASE_URL")
 
 
 @pytest.fixture(scope="session")
 def django_database(django_db_setup: None) -> Generator[Database]:
-    """The database that Django made for this run, which is the applications' too: TEST_DATABASE_URL says so."""
+    """The database that Django made for this run, which is the applications' too: the environment says so."""
     from django.db import connections
 
     try:
@@ -29,13 +28,10 @@ def django_database(django_db_setup: None) -> Generator[Database]:
     except CrossfadeError as error:
         raise pytest.UsageError(str(error)) from None
     _stamp(database)
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = database.url.render_as_string(hide_password=False)
-    yield database
-    if before is None:
-        del os.environ[_VARIABLE]
-    else:
-        os.environ[_VARIABLE] = before
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in _VARIABLES:
+            environment.setenv(variable, database.url.render_as_string(hide_password=False))
+        yield database
 
 
 @pytest.fixture(scope="session")

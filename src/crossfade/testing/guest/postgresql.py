@@ -5,11 +5,12 @@ async one waits in whatever loop it is used in. psycopg has one body for both, i
 """
 
 import asyncio
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 from psycopg.sql import Composable
 from typing_extensions import override
 
@@ -136,9 +137,12 @@ class AsyncGuest(_Guest, psycopg.AsyncConnection[Any]):
             await self.rollback()
 
 
+G = TypeVar("G", Guest, AsyncGuest)
+
+
 def synchronous(host: Any, frames: Frames) -> Guest:
     """A guest on Django's psycopg connection."""
-    guest: Guest = Guest(host.pgconn)
+    guest: Guest = _on(host.pgconn, Guest)
     # Two statements at once on one connection of libpq's would be the end of it.
     guest.lock = host.lock
     guest.cursor_factory = GuestCursor
@@ -148,10 +152,18 @@ def synchronous(host: Any, frames: Frames) -> Guest:
 
 async def asynchronous(host: Any, frames: Frames, lock: asyncio.Lock) -> AsyncGuest:
     """The same for async code; `lock` is shared by all guests."""
-    guest: AsyncGuest = AsyncGuest(host.pgconn)
+    guest: AsyncGuest = _on(host.pgconn, AsyncGuest)
     guest.lock = lock
     guest.cursor_factory = AsyncGuestCursor
     guest.settle_in(frames)
+    return guest
+
+
+def _on(connection: PGconn, kind: type[G]) -> G:
+    handlers = connection.notice_handler, connection.notify_handler
+    guest = kind(connection)
+    # What the server tells beside its answers is still Django's to hear.
+    connection.notice_handler, connection.notify_handler = handlers
     return guest
 
 
