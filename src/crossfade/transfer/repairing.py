@@ -8,6 +8,7 @@ the others are there: another row may have had its unique value. What is refused
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -29,7 +30,9 @@ from crossfade.transfer.transactions import execute, scalar, transaction
 
 Extra = Literal["keep", "quarantine"]
 
-_BATCH = 2_000
+_BATCH = 5_000
+_BYTES = 150_000
+"""Of keys in one statement, at most, so that SQLite takes it; one key may be longer."""
 
 
 class Found:
@@ -68,8 +71,10 @@ class Found:
             "SELECT number, key FROM found WHERE name = ? AND change = ? AND number > ? ORDER BY number LIMIT ?",
             (table, change, after, _BATCH),
         ).fetchall():
-            after = rows[-1][0]
-            yield [key for _, key in rows]
+            sizes = accumulate(len(key) for _, key in rows)
+            fitting = max(1, sum(size <= _BYTES for size in sizes))
+            after = rows[fitting - 1][0]
+            yield [key for _, key in rows[:fitting]]
 
     def forget(self, table: str, batch: Sequence[bytes]) -> None:
         """Takes a batch out of the rows that the target alone has."""
