@@ -15,15 +15,16 @@ from crossfade.transfer.faults import explained, explained_both
 from crossfade.transfer.ledger import Unfinished
 from crossfade.transfer.loading import load
 from crossfade.transfer.shapes import Shape
-from crossfade.transfer.transactions import scalar, transaction
+from crossfade.transfer.transactions import give_up_waiting, scalar, transaction
 from crossfade.transfer.verifying import Expectation, verify
-from crossfade.transfer.work import Work
+from crossfade.transfer.work import LOCK_TIMEOUT, Work
 
 
 def go_on(work: Work, unfinished: Unfinished) -> str:
     """Brings all rows, and what was set aside back; returns the copy's id. Raises what `copying.copy` does."""
     earlier = {name for name, one in ledger.progress(work.writer, unfinished.id).items() if one.copied}
     with explained(work.target, work.writer, ", ".join(work.plan.names)), transaction(work.writer):
+        give_up_waiting(work.writer, LOCK_TIMEOUT)
         work.put_aside(unfinished.id)
         if earlier:
             removed = indexes.set_aside(work.writer, work.plan.shapes, restraints_only=True)

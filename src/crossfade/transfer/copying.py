@@ -39,13 +39,11 @@ from crossfade.transfer.plan import Plan
 from crossfade.transfer.preflight import scan
 from crossfade.transfer.reports import CopyReport, Listener, TableCopied
 from crossfade.transfer.shapes import Shape
-from crossfade.transfer.transactions import execute, scalar, transaction, trial
+from crossfade.transfer.transactions import execute, give_up_waiting, scalar, transaction, trial
 from crossfade.transfer.verifying import Expectation, verify
-from crossfade.transfer.work import Options, Work
+from crossfade.transfer.work import LOCK_TIMEOUT, Options, Work
 
 __all__ = ["Options", "copy"]
-
-_LOCK_TIMEOUT = "10s"
 
 
 def copy(source: End, target: End, plan: Plan, options: Options, listener: Listener) -> CopyReport:
@@ -166,8 +164,7 @@ def _begin(work: Work, unfinished: Unfinished | None) -> str:
     """Enters the copy into the ledger, and sets aside what would slow the load down: both or neither."""
     plan, writer = work.plan, work.writer
     with explained(work.target, writer, ", ".join(plan.names)), transaction(writer):
-        if work.engine == "postgresql":
-            execute(writer, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        give_up_waiting(writer, LOCK_TIMEOUT)
         ledger.create(writer)
         still = [] if unfinished is None else resuming.give_up(writer, unfinished, target=work.target, plan=plan)
         seeds.give_way(writer, work.engine, plan)

@@ -18,8 +18,8 @@ from crossfade.transfer.loading import batches
 from crossfade.transfer.merging import Found, Merge
 from crossfade.transfer.reports import TableCopied
 from crossfade.transfer.shapes import Shape
-from crossfade.transfer.transactions import scalar, transaction, trial
-from crossfade.transfer.work import Work
+from crossfade.transfer.transactions import give_up_waiting, scalar, transaction, trial
+from crossfade.transfer.work import LOCK_TIMEOUT, Work
 
 _EXAMPLES = 100
 
@@ -55,6 +55,7 @@ def join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -
     empty = [shape for shape in plan.shapes if shape.name not in occupied]
     writers.ensure_lasting(writer)
     with explained(work.target, writer, ", ".join(plan.names), kind=MergeFailedError), transaction(writer):
+        give_up_waiting(writer, LOCK_TIMEOUT)
         ledger.create(writer)
         keys.create(writer)
         keys.forget(writer)

@@ -49,6 +49,12 @@ def trial(connection: Any) -> Generator[None]:
         connection.execute("ROLLBACK")
 
 
+def give_up_waiting(connection: Any, after: str) -> None:
+    """Lets this transaction fail rather than make everybody else wait behind it for a lock."""
+    if not isinstance(connection, sqlite3.Connection):
+        execute(connection, f"SET LOCAL lock_timeout = '{after}'")
+
+
 def execute(connection: Any, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Runs one statement, with `?` for each parameter and for nothing else, and returns its rows."""
     if isinstance(connection, sqlite3.Connection):

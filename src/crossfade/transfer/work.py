@@ -14,6 +14,8 @@ from crossfade.transfer.reports import CopyReport, Listener, Policy
 from crossfade.transfer.shapes import Shape
 
 BATCH = 50_000
+LOCK_TIMEOUT = "10s"
+"""How long a table that somebody else holds on to is waited for, before its definitions are set aside."""
 
 
 @dataclass(frozen=True)

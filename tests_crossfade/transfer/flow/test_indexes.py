@@ -159,7 +159,7 @@ def test_rows_that_a_definition_does_not_allow_are_named_and_the_rest_is_brought
 def test_a_table_that_somebody_holds_on_to_is_not_waited_for_forever(database, shop, carry, monkeypatch):
     from crossfade.transfer import copying
 
-    monkeypatch.setattr(copying, "_LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(copying, "LOCK_TIMEOUT", "100ms")
     source, target = database("sqlite"), database("postgresql")
     shop.fill(source, many=20)
     before = shop.definitions(target)
