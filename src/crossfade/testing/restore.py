@@ -1,39 +1,71 @@
 """Puts a database back in place between tests: the same URL, engines, pools and other processes go on.
 
 What a test committed is seen by both stacks, by threads and by servers in other processes; afterwards the rows are
-those of the snapshot again. Schema changes are not undone.
+those of the snapshot again, and ids go on where they went on then. A test that wrote nothing costs a question. Schema
+changes are not undone.
 """
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Engine, MetaData, Table
+
+from crossfade.errors import ConfigurationError, RouterError
 
 PATIENCE = 5.0
 """Seconds that a restore waits for a transaction that a test left open."""
 
 _STASH = "_stash"
 
+# The greatest id of a seed that brought its own is not what its sequence knows.
+_SEQUENCES = """
+SELECT quote_ident(sn.nspname) || '.' || quote_ident(s.relname), quote_ident(t.relname), quote_ident(a.attname)
+FROM pg_class s JOIN pg_namespace sn ON sn.oid = s.relnamespace
+JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+JOIN pg_class t ON t.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+WHERE s.relkind = 'S' AND t.relname = ANY(%s) AND pg_table_is_visible(t.oid)
+"""
+_HOLDERS = """
+SELECT coalesce(nullif(application_name, ''), 'somebody'), state, pid, left(query, 200) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start
+"""
+# The number that the next transaction gets which writes: as long as nobody wrote, it stays the same. And who is at it.
+_WRITTEN = """
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text,
+    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL)
+"""
+_SCHEMA = "42"
+"""The class of PostgreSQL's errors about tables and columns that aren't there, or aren't as they were."""
+_LOCKED = "55P03"
+"""PostgreSQL's lock_not_available."""
+
 
 class Snapshot(Protocol):
     """The rows of a database at one moment."""
 
     def restore(self) -> None:
-        """Makes these the rows of the database again. Raises TimeoutError when somebody holds it."""
+        """Makes these the rows of the database again.
+
+        Raises TimeoutError when somebody holds it, and says who; RouterError when the schema is another one.
+        """
 
     def close(self) -> None:
         """Lets go of what the snapshot holds; it can't be restored any more."""
 
 
 def take(engine: Engine, metadata: MetaData) -> Snapshot:
-    """A snapshot of the tables of `metadata` in the engine's database: SQLite files and PostgreSQL."""
+    """A snapshot of the tables of `metadata` in the engine's database: SQLite files and PostgreSQL.
+
+    Raises ConfigurationError for PostgreSQL tables that refer to each other in a circle.
+    """
     if engine.dialect.name == "sqlite":
         return _SqliteSnapshot(Path(engine.url.database or ""))
-    return _PostgresqlSnapshot(engine, metadata.sorted_tables)
+    return _PostgresqlSnapshot(engine, _ordered(metadata))
 
 
 class _SqliteSnapshot:
@@ -42,46 +74,146 @@ class _SqliteSnapshot:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._copy = sqlite3.connect(":memory:", check_same_thread=False)
-        with closing(sqlite3.connect(path)) as live:
-            live.backup(self._copy)
+        self._open()
+        self._live.backup(self._copy)
+        self._version = self._data_version()
 
     def restore(self) -> None:
+        if _inode(self._path) != self._inode:
+            # A test has put another file there: this one's connection would write where nobody looks any more.
+            self._live.close()
+            self._open()
+        elif self._untouched():
+            return
         deadline = time.monotonic() + PATIENCE
 
         def hurry(status: int, remaining: int, total: int) -> None:
             # CPython retries for ever while the target is locked.
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._path} is locked ({remaining} of {total} pages left): a transaction is open")
+                raise self._held()
 
-        with closing(sqlite3.connect(self._path)) as live:
-            live.execute("PRAGMA synchronous = OFF")
-            self._copy.backup(live, progress=hurry)
+        self._copy.backup(self._live, progress=hurry)
+        self._version = self._data_version()
 
     def close(self) -> None:
         self._copy.close()
+        self._live.close()
+
+    def _open(self) -> None:
+        # The one connection stays: opening it is most of the cost, and its data_version changes when others write.
+        self._live = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        self._live.execute("PRAGMA synchronous = OFF")
+        self._inode = _inode(self._path)
+
+    def _untouched(self) -> bool:
+        """Whether nobody has written, and nobody is about to: a transaction that is open would be committed later."""
+        try:
+            self._live.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise self._held() from error
+        try:
+            return self._data_version() == self._version
+        finally:
+            self._live.execute("ROLLBACK")
+
+    def _held(self) -> TimeoutError:
+        return TimeoutError(
+            f"{self._path} can't be put back: a transaction is open, and was for {PATIENCE:.0f} seconds"
+        )
+
+    def _data_version(self) -> int:
+        with closing(self._live.execute("PRAGMA data_version")) as cursor:
+            version: int = cursor.fetchone()[0]
+        return version
 
 
 class _PostgresqlSnapshot:
     """A schema beside the tables that holds their rows; put back in one round trip, in the order of the keys."""
 
     def __init__(self, engine: Engine, tables: Sequence[Table]) -> None:
-        self._engine = engine
         quote = engine.dialect.identifier_preparer.quote
+        arguments, options = engine.dialect.create_connect_args(engine.url)
+        # Not of the pool: it is nobody else's, and no test's transaction is ever on it.
+        self._connection = cast("Any", engine.dialect.connect(*arguments, **options))
+        self._connection.autocommit = True
+        # The script is many statements, and only one of them could be prepared.
+        self._connection.prepare_threshold = None
+        execute = self._connection.execute
+        execute(f"DROP SCHEMA IF EXISTS {_STASH} CASCADE")
+        execute(f"CREATE SCHEMA {_STASH}")
         names = [quote(table.name) for table in tables]
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {_STASH} CASCADE")
-            connection.exec_driver_sql(f"CREATE SCHEMA {_STASH}")
-            for name in names:
-                connection.exec_driver_sql(f"CREATE TABLE {_STASH}.{name} AS TABLE {name}")
-        lines = [f"SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"]
-        lines += [f"DELETE FROM {name}" for name in reversed(names)]
-        lines += [f"INSERT INTO {name} SELECT * FROM {_STASH}.{name}" for name in names]
-        self._script = "; ".join(lines)
+        for name in names:
+            execute(f"CREATE TABLE {_STASH}.{name} AS TABLE {name}")
+        self._begin = f"BEGIN; SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"
+        # What somebody has inserted and not committed stands in nobody's way, and would come after us.
+        self._wait = f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE" if names else "SELECT 1"
+        lines = [f"DELETE FROM {name}" for name in reversed(names)]
+        lines += [_insertion(table, quote) for table in tables]
+        lines += [
+            f"SELECT setval('{sequence}', coalesce((SELECT max({column}) FROM {table}), 0) + 1, false)"
+            for sequence, table, column in execute(_SEQUENCES, [[table.name for table in tables]]).fetchall()
+        ]
+        self._script = "; ".join([*lines, "COMMIT"])
+        # Once now: a seed that brought ids of its own has not told the sequences.
+        self._put_back(self._begin)
 
     def restore(self) -> None:
-        with self._engine.begin() as connection:
-            # Without parameters psycopg sends the whole script at once.
-            connection.exec_driver_sql(self._script)
+        written, writers = self._connection.execute(_WRITTEN).fetchone()
+        if writers:
+            self._put_back(self._begin, self._wait)
+        elif written != self._written:
+            self._put_back(self._begin)
 
     def close(self) -> None:
         """The schema of stashed rows stays: the database is a test's, and goes with it."""
+        self._connection.close()
+
+    def _put_back(self, *first: str) -> None:
+        try:
+            self._connection.execute("; ".join([*first, self._script]))
+        except Exception as error:
+            self._connection.rollback()
+            state = getattr(error, "sqlstate", None) or ""
+            if state.startswith(_SCHEMA):
+                raise RouterError(reason=f"the schema has changed: {str(error).splitlines()[0]}") from error
+            if state != _LOCKED:
+                raise
+            held = "; ".join(
+                f"{name} (pid {pid}) is {state}, last: {query}"
+                for name, state, pid, query in self._connection.execute(_HOLDERS).fetchall()
+            )
+            raise TimeoutError(f"the database can't be put back: {held or 'somebody'} holds a lock on it") from error
+        self._written, _ = self._connection.execute(_WRITTEN).fetchone()
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _ordered(metadata: MetaData) -> Sequence[Table]:
+    """Referred tables first. A circle has no order in which its rows can be put back."""
+    referred = {
+        table: {constraint.referred_table for constraint in table.foreign_key_constraints} - {table}
+        for table in metadata.tables.values()
+    }
+    try:
+        return list(TopologicalSorter(referred).static_order())
+    except CycleError as error:
+        names = " -> ".join(table.name for table in error.args[1])
+        raise ConfigurationError(
+            reason=f"tables refer to each other in a circle ({names}), so their rows can't be put back one table after"
+            " the other: write crossfade_isolation = clone"
+        ) from None
+
+
+def _insertion(table: Table, quote: Callable[[str], str]) -> str:
+    # What the database computes can't be given, and what it would number is to have its old number.
+    columns = ", ".join(quote(column.name) for column in table.columns if column.computed is None)
+    name = quote(table.name)
+    return f"INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {_STASH}.{name}"
