@@ -2,21 +2,39 @@
 
 It makes TESTING true for the run and everything that it starts, so that no route falls back to DATABASE_URL, and looks
 at the databases that the run would use before the first test is collected. A run that would touch one that is not
-disposable ends there, with exit code 4. In a folder without `[tool.crossfade]` it does nothing.
+disposable, or that asks for something that can't be meant, ends there, with exit code 4. It brings the fixtures of
+`fixtures`. In a folder without `[tool.crossfade]` it does nothing.
 
 Imports of the router stand inside the functions: a plugin is loaded before coverage measures anything.
 """
 
 import os
-from typing import TYPE_CHECKING
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from crossfade.project import Project
+    from crossfade.settings import Settings
+    from crossfade.testing.databases import Run
+    from crossfade.testing.options import Options
 
 USAGE_ERROR = 4
 """pytest's own exit code for a command line that can't be run."""
+_SHARED = ("crossfade_folder", "crossfade_token", "crossfade_server")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which databases the tests use."""
+    from crossfade.testing import options
+
+    options.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,14 +42,32 @@ def pytest_configure(config: pytest.Config) -> None:
     from crossfade.errors import CrossfadeError, ProjectNotFoundError
     from crossfade.project import Project
 
+    config.addinivalue_line(
+        "markers",
+        'crossfade(isolation="restore"|"clone", elsewhere=False): how the rows of this test are kept from the'
+        " next one; elsewhere=True says that it has engines on other databases, and means it",
+    )
     try:
         project = Project.find(config.rootpath)
         _force_testing()
-        _look_before_the_first_test(project)
+        settings = project.load("settings").load(root=project.root)
+        _look_before_the_first_test(settings)
+        _plan(config, project, settings)
     except ProjectNotFoundError:
         return
     except CrossfadeError as error:
         pytest.exit(f"crossfade refuses this test run: {error}", returncode=USAGE_ERROR)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker of pytest-xdist what all of them share."""
+    from crossfade.testing.fixtures import PLAN
+
+    if PLAN in node.config.stash:
+        run = node.config.stash[PLAN].run
+        server = None if run.server is None else run.server.render_as_string(hide_password=False)
+        node.workerinput |= dict(zip(_SHARED, (str(run.folder), run.token, server), strict=True))
 
 
 def _force_testing() -> None:
@@ -44,12 +80,12 @@ def _force_testing() -> None:
     os.environ["TESTING"] = "true"
 
 
-def _look_before_the_first_test(project: "Project") -> None:
+def _look_before_the_first_test(settings: "Settings") -> None:
     from crossfade.database import stamps
     from crossfade.errors import DatabaseMissingError
     from crossfade.router import Router
 
-    router = Router(project.load("settings").load(root=project.root), name="crossfade:pytest")
+    router = Router(settings, name="crossfade:pytest")
     try:
         for route in router.routes.distinct():
             if route.in_memory or (route.path is not None and not route.path.exists()):
@@ -61,3 +97,62 @@ def _look_before_the_first_test(project: "Project") -> None:
                 continue
     finally:
         router.dispose()
+
+
+def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> None:
+    """What the fixtures need to know, and the fixtures themselves."""
+    from crossfade.testing import audit, fixtures, options
+    from crossfade.testing.databases import Databases, environment
+
+    named = settings.test_database_url
+    said = None if named is None else (named, settings.source_of("test_database_url"))
+    chosen = options.read(config, root=project.root, environment=said)
+    run = _run(config, chosen)
+    watch = audit.Audit()
+    ends = ExitStack()
+    ends.enter_context(watch.installed())
+    config.add_cleanup(ends.close)
+    config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch)
+    config.pluginmanager.register(fixtures, "crossfade-fixtures")
+    if chosen.said:
+        # Before anything is collected: an application may be made while its module is imported.
+        os.environ.update(environment(Databases(project, chosen, run).url(chosen.kinds[0])))
+
+
+def _run(config: pytest.Config, chosen: "Options") -> "Run":
+    from sqlalchemy import make_url
+
+    from crossfade.testing import databases
+    from crossfade.testing.databases import Run
+
+    given = getattr(config, "workerinput", None)
+    if given is not None:
+        folder, token, server = (given[name] for name in _SHARED)
+        url = None if server is None else make_url(server)
+        return Run(Path(folder), token=token, server=url, worker=given["workerid"])
+    folder = _folder()
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    run = Run(folder, server=_server(config, chosen))
+    lasting = databases.standing(chosen, run)
+    if lasting is not None and "postgresql" in chosen.kinds:
+        # Now, because a server that doesn't answer is a matter of the command line and not of the first test.
+        lasting.drop_template()
+        config.add_cleanup(lasting.drop_template)
+    return run
+
+
+def _folder() -> Path:
+    from crossfade.testing import postgres
+
+    return Path(tempfile.mkdtemp(prefix="crossfade-test-", dir=postgres.memory(postgres.ROOM)))
+
+
+def _server(config: pytest.Config, chosen: "Options") -> "URL | None":
+    """One PostgreSQL server for the whole run, if the run is on PostgreSQL; a single test that is gets one later."""
+    from crossfade.testing import providers
+
+    if "postgresql" not in chosen.kinds or chosen.url is not None or config.option.collectonly:
+        return None
+    ends = ExitStack()
+    config.add_cleanup(ends.close)
+    return ends.enter_context(providers.serve(chosen.postgres))

@@ -1,0 +1,280 @@
+"""The fixtures: a router, sessions, clients and live servers of both stacks, all on one database.
+
+    def test_a_book_is_listed(sync_session, flask_client): ...
+    async def test_a_book_is_listed(async_session, fastapi_client): ...
+
+None of them is an async fixture, so that they work whoever runs the event loop; what must be closed on the test's own
+loop is closed at the end of the test's own coroutine.
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from crossfade.errors import ConfigurationError, CrossfadeError, RouterError
+from crossfade.project import Project
+from crossfade.router import Router
+from crossfade.routes import Stack
+from crossfade.testing import options, servers
+from crossfade.testing.applications import Client, application, finished
+from crossfade.testing.audit import Audit
+from crossfade.testing.databases import Database, Databases, Run, Seed
+from crossfade.testing.options import Isolation, Kind, Options
+from crossfade.testing.servers import LiveServer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the plugin has found out before the first test."""
+
+    project: Project
+    options: Options
+    run: Run
+    audit: Audit
+
+
+PLAN = pytest.StashKey[Plan]()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What is to be awaited when the test's coroutine ends, or after the test where there is none."""
+
+    closers: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Awaits it, the newest first."""
+        for closer in reversed(self.closers):
+            await closer()
+
+
+ENDS = pytest.StashKey[Ends]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With `--crossfade-db both` a test that uses the fixtures is two tests."""
+    name = crossfade_database.__name__
+    kinds = metafunc.config.stash[PLAN].options.kinds
+    if len(kinds) > 1 and name in metafunc.fixturenames:
+        marks = metafunc.definition.iter_markers("parametrize")
+        if not any(name in str(mark.args[:1]) for mark in marks):
+            metafunc.parametrize(name, kinds, indirect=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Closes what belongs to the test's event loop while that loop still runs."""
+    ends = item.stash.get(ENDS, None)
+    function = getattr(item, "obj", None)
+    if ends is None or not inspect.iscoroutinefunction(function):
+        return (yield)
+
+    @functools.wraps(function)
+    async def closing(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await function(*arguments, **named)
+        finally:
+            await ends.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item, "obj", closing)
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def crossfade_seed() -> Seed | None:
+    """Rows that every test begins with, besides the project's own seed: override it with a function of a session."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def crossfade_databases(request: pytest.FixtureRequest, crossfade_seed: Seed | None) -> Generator[Databases]:
+    """This worker's databases."""
+    plan = request.config.stash[PLAN]
+    databases = Databases(plan.project, plan.options, plan.run, seed=crossfade_seed, release=plan.audit.release)
+    try:
+        yield databases
+    finally:
+        databases.close()
+
+
+@pytest.fixture
+def crossfade_isolation(request: pytest.FixtureRequest) -> Isolation:
+    """How this test's rows are kept from the next one: what its mark says, or the ini file."""
+    with _plainly():
+        return options.marked(request.node, request.config.stash[PLAN].options.isolation)
+
+
+@pytest.fixture
+def crossfade_database(
+    request: pytest.FixtureRequest, crossfade_databases: Databases, crossfade_isolation: Isolation
+) -> Generator[Database]:
+    """The database of this test; the environment names it, and it is put back afterwards.
+
+    Parametrize it, indirectly, with "sqlite" and "postgresql" to choose for one test.
+    """
+    plan = request.config.stash[PLAN]
+    kind = _kind(getattr(request, "param", plan.options.kinds[0]))
+    before = plan.audit.out()
+    with _prepared(crossfade_databases, kind, crossfade_isolation) as database:
+        with _on_it_alone(plan, crossfade_databases, database, request.node), database.published():
+            yield database
+        left = [out.place for out in plan.audit.left(before)]
+        for out in plan.audit.left(before):
+            out.take_back()
+        complaints = [f"this test left a connection open that was taken at {place}: close it" for place in left]
+        if crossfade_isolation == "restore":
+            complaints += _put_back(crossfade_databases, kind)
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)
+
+
+@pytest.fixture
+def crossfade_router(crossfade_database: Database) -> Router:
+    """A router on the test's database, which both stacks share."""
+    return crossfade_database.router
+
+
+@pytest.fixture
+def sync_session(crossfade_router: Router) -> Generator[Session]:
+    """A session of the test's own: what it commits both stacks see, and the other way round."""
+    with crossfade_router.session_factory("flask")() as session:
+        yield session
+
+
+@pytest.fixture
+def async_session(crossfade_router: Router, request: pytest.FixtureRequest) -> Generator[AsyncSession]:
+    """The same for async tests."""
+    session = crossfade_router.async_session_factory("fastapi")()
+    with _awaited(request.node, session.close):
+        yield session
+
+
+@pytest.fixture
+def crossfade_flask_app(crossfade_database: Database, request: pytest.FixtureRequest) -> Any:
+    """The project's Flask application, made once for each worker and database."""
+    return _application(request, "flask", crossfade_database)
+
+
+@pytest.fixture
+def crossfade_fastapi_app(crossfade_database: Database, request: pytest.FixtureRequest) -> Generator[Any]:
+    """The project's FastAPI application, made once for each worker and database; overrides end with the test."""
+    app = _application(request, "fastapi", crossfade_database)
+    yield app
+    app.dependency_overrides.clear()
+
+
+@pytest.fixture
+def flask_client(crossfade_flask_app: Any) -> Any:
+    """Flask's own test client."""
+    return crossfade_flask_app.test_client()
+
+
+@pytest.fixture
+def fastapi_client(crossfade_fastapi_app: Any, request: pytest.FixtureRequest) -> Generator[httpx2.AsyncClient]:
+    """An async client of the FastAPI application in this process, its lifespan running from the first request on."""
+    client = Client(crossfade_fastapi_app)
+    with _awaited(request.node, client.aclose):
+        yield client
+
+
+@pytest.fixture
+def live_flask(crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
+    """The Flask stack in a process of its own."""
+    return _live(request, "flask", crossfade_database)
+
+
+@pytest.fixture
+def live_fastapi(crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
+    """The FastAPI stack in a process of its own."""
+    return _live(request, "fastapi", crossfade_database)
+
+
+@contextmanager
+def _plainly() -> Generator[None]:
+    """What somebody has to put right is said in its own words, without a way through our code."""
+    try:
+        yield
+    except (CrossfadeError, ChildProcessError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@contextmanager
+def _prepared(databases: Databases, kind: Kind, isolation: Isolation) -> Generator[Database]:
+    with _plainly():
+        opened = databases.clone(kind) if isolation == "clone" else nullcontext(databases.prepare(kind))
+        database = opened.__enter__()
+    try:
+        yield database
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@contextmanager
+def _on_it_alone(plan: Plan, databases: Databases, database: Database, item: pytest.Item) -> Generator[None]:
+    if options.elsewhere(item):
+        yield
+        return
+    with _plainly():
+        watch = plan.audit.on(database.router.engine("flask"), source=plan.options.source, ours=databases.holds)
+        guard = watch.__enter__()
+    try:
+        yield
+    finally:
+        watch.__exit__(None, None, None)
+    if guard.strangers:
+        pytest.fail("\n".join(dict.fromkeys(guard.strangers)), pytrace=False)
+
+
+def _put_back(databases: Databases, kind: Kind) -> list[str]:
+    try:
+        databases.put_back(kind)
+    except TimeoutError as error:
+        databases.renew(kind)
+        return [f"{error}: end every transaction before the test ends"]
+    except RouterError as error:
+        databases.renew(kind)
+        return [f'{error} If the test means it, mark it @pytest.mark.crossfade(isolation="clone")']
+    return []
+
+
+@contextmanager
+def _awaited(item: pytest.Item, closer: Callable[[], Awaitable[Any]]) -> Generator[None]:
+    item.stash.setdefault(ENDS, Ends()).closers.append(closer)
+    yield
+    # Again, for a sync test, and for a fixture that has used it after the test.
+    finished(closer)
+
+
+def _application(request: pytest.FixtureRequest, stack: Stack, database: Database) -> Any:
+    project = request.config.stash[PLAN].project
+    with _plainly():
+        return database.keep(stack, lambda: nullcontext(application(project, stack, database.router)))
+
+
+def _live(request: pytest.FixtureRequest, stack: Stack, database: Database) -> LiveServer:
+    plan = request.config.stash[PLAN]
+    log = plan.run.folder / f"{stack}_{plan.run.worker}_{database.url.database or ''}".replace("/", "-")
+
+    def start() -> Any:
+        return servers.live(stack, root=plan.project.root, environ=os.environ, log=log.with_suffix(".log"))
+
+    with _plainly():
+        server: LiveServer = database.keep(f"live {stack}", start)
+    return server
+
+
+def _kind(word: object) -> Kind:
+    for known in options.KINDS:
+        if word == known or (word, known) == ("postgres", "postgresql"):
+            return known
+    raise ConfigurationError(reason=f"crossfade_database: {word!r} is no kind of database: write sqlite or postgresql")

@@ -1,0 +1,123 @@
+"""An engine on another database, a connection that is left open, a changed schema: the test that did it is told."""
+
+HEAD = """
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from bookshop.models import Book
+"""
+
+LEAKS = (
+    HEAD
+    + """
+@pytest.fixture
+def engine(crossfade_router):
+    return crossfade_router.engine("flask")
+
+def test_sync(crossfade_router):
+    held.append(crossfade_router.engine("flask").connect())  # the sync one
+
+async def test_async(crossfade_router):
+    held.append(await crossfade_router.async_engine("fastapi").connect())  # the async one
+
+def test_in_a_transaction(crossfade_router):
+    connection = crossfade_router.engine("flask").connect()
+    held.append(connection)
+    connection.execute(Book.__table__.insert().values(title="never committed"))
+
+def test_the_next_one(sync_session, flask_client):
+    assert flask_client.get("/api/books").json == []
+    assert flask_client.post("/api/books", json={"title": "still works"}).status_code == 201
+
+held = []
+"""
+)
+
+STRANGERS = (
+    HEAD
+    + """
+def test_a_third_engine(flask_client):
+    engine = create_engine("sqlite:///elsewhere.db")
+    try:
+        with engine.connect():
+            pass
+    finally:
+        engine.dispose()
+
+async def test_an_async_engine(fastapi_client):
+    engine = create_async_engine("sqlite+aiosqlite:///elsewhere.db")
+    try:
+        async with engine.connect():
+            pass
+    finally:
+        await engine.dispose()
+
+@pytest.mark.crossfade(elsewhere=True)
+def test_one_that_is_meant(flask_client):
+    engine = create_engine("sqlite:///elsewhere.db")
+    with engine.connect():
+        pass
+    engine.dispose()
+"""
+)
+
+EARLY = (
+    HEAD
+    + """
+early = create_engine("sqlite:///customers.db")
+
+def test_it(flask_client):
+    print("it ran")
+"""
+)
+
+CHANGES = (
+    HEAD
+    + """
+def test_changes_the_schema(sync_session):
+    sync_session.execute(text("DROP TABLE books"))
+    sync_session.commit()
+
+def test_the_next_one(flask_client):
+    assert flask_client.get("/api/books").json == []
+"""
+)
+
+
+def test_a_test_that_leaves_a_connection_open_fails_with_the_place_that_took_it(suite) -> None:
+    outcome = suite(LEAKS, "--crossfade-db=both", "-p", "no:randomly")
+
+    for number in places(LEAKS, ".connect()"):
+        assert f"test_it.py:{number}: close it" in outcome.said, outcome.said
+    assert outcome.counts(passed=8, errors=6), outcome.said
+
+
+def test_an_engine_on_another_database_is_an_error_that_names_both(suite, bookshop) -> None:
+    outcome = suite(STRANGERS, "-p", "no:randomly")
+
+    assert "the tests use sqlite+pysqlite:" in outcome.said
+    for number in places(STRANGERS, "engine = create_")[:2]:
+        assert f"the engine that was made at {bookshop}/test_it.py:{number} is on" in outcome.said, outcome.said
+    assert outcome.counts(passed=1, failed=2, errors=2), outcome.said
+
+
+def test_an_engine_that_is_there_before_the_first_test_is_found_without_connecting(suite, bookshop) -> None:
+    (bookshop / "customers.db").touch()
+
+    outcome = suite(EARLY)
+
+    [number] = places(EARLY, "create_engine(")
+    assert f"made at {bookshop}/test_it.py:{number} is on sqlite:///customers.db" in outcome.said, outcome.said
+    assert "it ran" not in outcome.said
+
+
+def test_a_test_that_changes_the_schema_is_told_to_clone_and_harms_nobody(suite) -> None:
+    outcome = suite(CHANGES, "--crossfade-db=postgres", "-p", "no:randomly")
+
+    assert 'mark it @pytest.mark.crossfade(isolation="clone")' in outcome.said
+    assert outcome.counts(passed=2, error=1), outcome.said
+
+
+def places(tests: str, part: str) -> list[int]:
+    """The numbers of the lines with that part in them."""
+    return [number for number, line in enumerate(tests.splitlines(), start=1) if part in line]
