@@ -1,0 +1,98 @@
+"""A snapshot's rows come back, ids go on where they went on, and whoever is in the way is named."""
+
+import uuid
+from collections.abc import Generator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import (
+    Column,
+    Computed,
+    Engine,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    func,
+    select,
+)
+
+from crossfade.errors import ConfigurationError
+from crossfade.testing import restore
+
+metadata = MetaData()
+shelves = Table(
+    "shelves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(20)),
+    Column("twice", Integer, Computed("id * 2")),
+)
+books = Table(
+    "books",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("shelf_id", ForeignKey("shelves.id")),
+    Column("follows", ForeignKey("books.id")),
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path) -> Generator[Engine]:
+    if request.param == "sqlite":
+        made = create_engine(f"sqlite:///{tmp_path}/x_test.db")
+    else:
+        url = request.getfixturevalue("server").database(f"x_{uuid.uuid4().hex}_test")
+        made = create_engine(url.set(drivername="postgresql+psycopg"))
+    metadata.create_all(made)
+    with made.begin() as connection:
+        # An id of the seed's own, of which a sequence knows nothing.
+        connection.execute(shelves.insert(), [{"id": 7, "name": "fiction"}])
+        connection.execute(books.insert(), [{"shelf_id": 7}])
+    yield made
+    made.dispose()
+
+
+def test_rows_come_back_and_ids_go_on_where_they_went_on(engine) -> None:
+    with closing(restore.take(engine, metadata)) as snapshot:
+        for _ in range(3):
+            with engine.begin() as connection:
+                assert connection.execute(shelves.insert().values(name="new")).inserted_primary_key == (8,)
+                assert connection.execute(books.insert().values(shelf_id=8, follows=1)).inserted_primary_key == (2,)
+                connection.execute(books.delete())
+                connection.execute(shelves.delete())
+
+            snapshot.restore()
+
+            with engine.connect() as connection:
+                assert connection.execute(select(shelves)).all() == [(7, "fiction", 14)]
+                assert connection.execute(select(books)).all() == [(1, 7, None)]
+
+
+def test_a_transaction_that_is_open_is_in_the_way_even_if_it_only_inserted(engine, monkeypatch) -> None:
+    monkeypatch.setattr(restore, "PATIENCE", 1.0)
+    with closing(restore.take(engine, metadata)) as snapshot:
+        with engine.connect() as connection:
+            connection.execute(shelves.insert().values(name="not committed"))
+            with pytest.raises(TimeoutError, match="can't be put back: "):
+                snapshot.restore()
+
+        snapshot.restore()
+
+        with engine.connect() as connection:
+            assert connection.scalar(select(func.count()).select_from(shelves)) == 1
+
+
+def test_tables_in_a_circle_are_named(server) -> None:
+    circle = MetaData()
+    Table("a", circle, Column("id", Integer, primary_key=True), Column("b", ForeignKey("b.id", use_alter=True)))
+    Table("b", circle, Column("id", Integer, primary_key=True), Column("a", ForeignKey("a.id")))
+    engine = create_engine(server.database(f"x_{uuid.uuid4().hex}_test").set(drivername="postgresql+psycopg"))
+
+    with pytest.raises(ConfigurationError, match=r"in a circle \((a -> b -> a|b -> a -> b)\)"):
+        restore.take(engine, circle)
+
+    engine.dispose()
