@@ -1,10 +1,12 @@
 """What a copy holds while its source is written to: one moment, which the source really had."""
 
 import threading
+import time
 
 import pytest
 
 DIRECTIONS = [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "sqlite")]
+_PAUSE = 0.001
 
 
 class Writers:
@@ -40,6 +42,8 @@ class Writers:
                 run(connection, "INSERT INTO visits VALUES ('2026-05-05 00:00:00', ?)", f"{number} {ticks}")
                 run(connection, "UPDATE vaults SET money = money + 7 WHERE id = ?", number)
                 run(connection, "COMMIT")
+                # Whoever waits for an SQLite file looks again now and then, and must find it free once.
+                time.sleep(_PAUSE)
             self.ticks += ticks
 
 
