@@ -4,7 +4,8 @@ All of them are one string of bytes here, so that a field of all is a slice of i
 number. What isn't canonical may still be an instant; that is left to whoever asks.
 """
 
-from calendar import monthrange
+from calendar import isleap, monthrange
+from collections.abc import Iterator
 from typing import Final
 
 _SHAPE: Final = bytes.maketrans(b"123456789", b"0" * 9)
@@ -19,6 +20,7 @@ _ALWAYS: Final = bytes(
     month + 16 * (day - _SHORTEST) for month in range(1, 13) for day in range(28, monthrange(2001, month)[1] + 1)
 )
 """Every month, with the days after the 28th that it has in every year."""
+_LEAP_DAY: Final = bytes([2 + 16])
 _MONTHS: Final = bytes(range(1, 13))
 _DAYS: Final = bytes(range(1, 32))
 _HOURS: Final = bytes(range(24))
@@ -26,7 +28,7 @@ _MINUTES: Final = bytes(range(60))
 
 
 def days(joined: bytes, count: int) -> bool:
-    """Whether these are so many days, each `2026-11-21`. A 29th of February, or a year before 100, is too hard."""
+    """Whether these are so many days, each `2026-11-21`. A year before 100 is too hard."""
     return joined.translate(_SHAPE) == _DAY * count and _in_calendar(joined, len(_DAY))
 
 
@@ -44,12 +46,20 @@ def instants(joined: bytes, count: int) -> bool:
 
 def _in_calendar(joined: bytes, width: int) -> bool:
     month, day = _field(joined, 5, width), _field(joined, 8, width)
-    return (
-        0 not in _field(joined, 0, width)
-        and _all(month, _MONTHS)
-        and _all(day, _DAYS)
-        and _all(_sum(month, day.translate(_LATE)), _ALWAYS)
-    )
+    if 0 in _field(joined, 0, width) or not _all(month, _MONTHS) or not _all(day, _DAYS):
+        return False
+    numbered = _sum(month, day.translate(_LATE))
+    odd = numbered.translate(None, _ALWAYS)
+    # Every fourth year has a day more: these are looked at one by one, being few.
+    return _all(odd, _LEAP_DAY) and (not odd or all(map(isleap, _years(joined, numbered, width))))
+
+
+def _years(joined: bytes, numbered: bytes, width: int) -> Iterator[int]:
+    """The years of those that are a 29th of February."""
+    at = numbered.find(_LEAP_DAY)
+    while at >= 0:
+        yield int(joined[at * width : at * width + 4])
+        at = numbered.find(_LEAP_DAY, at + 1)
 
 
 def _all(numbers: bytes, allowed: bytes) -> bool:
