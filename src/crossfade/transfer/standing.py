@@ -20,17 +20,41 @@ def explains(target: Side, row: Differing) -> bool:
     """Whether what the merge noted in the target is why this row is missing, or differs."""
     if row.change == "missing":
         key = _stands_for(target, row.shape.name, row.shape.key, row.key_values)
-        return key is not None and _is_there(target, row.shape, key)
+        if key is not None:
+            return _is_there(target, row.shape, key)
+        moved = _moved(target, row)
+        return moved is not None and _follows(target, moved)
     return row.change == "changed" and _follows(target, row)
 
 
+def _moved(target: Side, row: Differing) -> Differing | None:
+    """The row under the key that it has got because references are part of it; None if it isn't there."""
+    shape, names = row.shape, [column.name for column in row.shape.columns]
+    here = dict(zip(names, split(row.source or b"", shape.columns), strict=True))
+    there = dict(here)
+    for reference in shape.references:
+        found = _stands_for(target, reference.table, reference.to, [here[name] for name in reference.columns])
+        there |= dict(zip(reference.columns, found or (), strict=bool(found)))
+    key = [there[name] for name in shape.key]
+    if key == [here[name] for name in shape.key]:
+        return None
+    frame = target.framing.octets(target.frame(shape))
+    for (found_frame,) in execute(target.connection, target.select(shape, frame, *_keyed(target, shape, key))):
+        return Differing(shape, "changed", row.key, row.source, found_frame)
+    return None
+
+
 def _is_there(target: Side, shape: Shape, key: Sequence[bytes | None]) -> bool:
+    return bool(execute(target.connection, target.select(shape, "1", *_keyed(target, shape, key))))
+
+
+def _keyed(target: Side, shape: Shape, key: Sequence[bytes | None]) -> list[str]:
+    """SQL: the conditions that hold for the row of this key."""
     texts = [(value or b"").decode("utf-8", "replace") for value in key]
-    same = [
+    return [
         f"{column.quoted} = {column.kind.stored(keys.literal(text), target.engine)}"
         for column, text in zip(shape.key_columns, texts, strict=True)
     ]
-    return bool(execute(target.connection, target.select(shape, "1", *same)))
 
 
 def _follows(target: Side, row: Differing) -> bool:

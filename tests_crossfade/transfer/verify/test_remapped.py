@@ -82,3 +82,39 @@ def test_a_row_that_stands_for_another_must_be_there(engines, merged):
         connection.execute(text("DELETE FROM people WHERE id = 't-ann'"))
 
     assert ("people", {"id": "s-ann"}, "missing", ()) in pair.found(expectation=EXPECTED)
+
+
+friends = MetaData()
+members = Table(
+    "members",
+    friends,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(80), nullable=False, unique=True),
+)
+likes = Table(
+    "likes",
+    friends,
+    Column("member", ForeignKey("members.id"), primary_key=True),
+    Column("liked", ForeignKey("members.id"), primary_key=True),
+    Column("why", String(80)),
+)
+
+
+def test_a_row_whose_key_is_made_of_references_is_looked_for_under_the_key_that_they_give_it(engines, pair_of):
+    pair = pair_of(*engines, metadata=friends)
+    with pair.source.begin() as connection:
+        connection.execute(members.insert(), [{"id": 1, "email": "a@x"}, {"id": 2, "email": "b@x"}])
+        connection.execute(
+            likes.insert(), [{"member": 1, "liked": 2, "why": "x"}, {"member": 2, "liked": 1, "why": "y"}]
+        )
+    with pair.target.begin() as connection:
+        connection.execute(members.insert(), {"id": 7, "email": "a@x"})
+
+    report = copy(pair.here, pair.there, plan.make(friends), Options(policy="skip", remap=True), Silence())
+
+    assert report.ok
+    with pair.target.begin() as connection:
+        assert connection.execute(text("SELECT member, liked FROM likes ORDER BY member")).all() == [(2, 7), (7, 2)]
+        connection.execute(text("UPDATE likes SET why = 'z' WHERE liked = 7"))
+    expected = Expectation(merged=True, remapped=True)
+    assert pair.found(expectation=expected) == [("likes", {"member": "2", "liked": "1"}, "missing", ())]
