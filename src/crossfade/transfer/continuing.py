@@ -22,7 +22,9 @@ from crossfade.transfer.work import LOCK_TIMEOUT, Work
 
 def go_on(work: Work, unfinished: Unfinished) -> str:
     """Brings all rows, and what was set aside back; returns the copy's id. Raises what `copying.copy` does."""
-    earlier = {name for name, one in ledger.progress(work.writer, unfinished.id).items() if one.copied}
+    earlier = {
+        name for name, one in ledger.progress(work.writer, unfinished.id).items() if one.copied or one.state == "loaded"
+    }
     with explained(work.target, work.writer, ", ".join(work.plan.names)), transaction(work.writer):
         give_up_waiting(work.writer, LOCK_TIMEOUT)
         work.put_aside(unfinished.id)

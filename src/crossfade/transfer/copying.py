@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+from crossfade.errors import CopyFailedError
 from crossfade.transfer import (
     checks,
     continuing,
@@ -222,11 +223,22 @@ def _finish(work: Work, copy_id: str) -> None:
         for table in work.report.tables:
             table.inserted = progress[table.table].copied
             table.quarantined = work.excluded.rows_by_table.get(table.table, 0)
+        _ensure_all_came(work)
     _verify(work, merged=False)
     with explained(work.target, work.writer, "the ledger"):
         writers.ensure_lasting(work.writer)
         with transaction(work.writer):
             ledger.end(work.writer, copy_id)
+
+
+def _ensure_all_came(work: Work) -> None:
+    """Raises CopyFailedError for a table that lacks rows of the picture, or got more: also without a proof."""
+    for shape, table in zip(work.plan.shapes, work.report.tables, strict=True):
+        # What others have written there is not ours: the proof tells of it. What we noted, but isn't there, is.
+        there = int(scalar(work.writer, f"SELECT count(*) FROM {shape.at(work.engine)}"))
+        if (came := min(table.inserted, there)) != work.rows(shape):
+            reason = f"{came} rows came, but the picture of the source has {work.rows(shape)}"
+            raise CopyFailedError(table=shape.name, url=work.target.masked, reason=reason)
 
 
 def _verify(work: Work, *, merged: bool) -> None:

@@ -1,11 +1,13 @@
 """What an unfinished copy allows: to be finished, or to be given up."""
 
 import json
+from contextlib import contextmanager
+from itertools import islice
 
 import pytest
 
-from crossfade.errors import CopyRunningError, CopyUnfinishedError, TargetChangedError
-from crossfade.transfer import writers
+from crossfade.errors import CopyFailedError, CopyRunningError, CopyUnfinishedError, TargetChangedError
+from crossfade.transfer import loading, writers
 from crossfade.transfer.reports import Silence
 
 ENGINES = ["sqlite", "postgresql"]
@@ -170,3 +172,43 @@ def test_a_second_copy_into_the_same_target_is_refused(engine, database, end, sh
 
 def _engine(url):
     return url.partition(":")[0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_table_whose_tail_did_not_come_fails_the_copy_also_without_a_proof(
+    engine, database, shop, carry, monkeypatch
+):
+    source, target = database(other(engine)), database(engine)
+    shop.fill(source, many=300)
+    whole = loading.batches
+
+    @contextmanager
+    def cut(*arguments, **options):
+        with whole(*arguments, **options) as arriving:
+            yield islice(arriving, 2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading, "batches", cut)
+        with pytest.raises(CopyFailedError, match="6 rows came, but the picture of the source has 10"):
+            carry(source, target, tables=["accounts"], batch=3, verify=False)
+
+    assert carry(source, target, tables=["accounts"]).ok
+    assert shop.rows(target)["accounts"] == shop.rows(source)["accounts"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_of_a_table_that_was_empty_when_it_was_copied_come_too(engine, database, shop, carry):
+    source, target = database(other(engine)), database(engine)
+    shop.fill(source, many=300)
+    with shop.opened(source) as connection:
+        for table in ("accounts", "visits"):
+            shop.run(connection, f"DELETE FROM {table}")
+    with pytest.raises(KeyboardInterrupt):
+        carry(source, target, batch=3, listener=Stop("vaults", 3))
+    with shop.opened(source) as connection:
+        shop.run(connection, "INSERT INTO accounts VALUES (1, 1)")
+        shop.run(connection, "INSERT INTO visits VALUES ('2026-01-01 00:00:00.000000', 'late')")
+
+    assert carry(source, target).ok
+
+    assert shop.rows(target) == shop.rows(source)
