@@ -71,7 +71,7 @@ def _refresh(work: Work, unfinished: Unfinished, shapes: Collection[Shape]) -> N
         ledger.repair(work.writer, unfinished.id, going_on=True)
     try:
         with explained_both((work.source, work.reader), (work.target, work.writer), "the repair"):
-            verify(
+            report = verify(
                 work.source,
                 work.target,
                 replace(work.plan, shapes=tuple(shapes)),
@@ -81,8 +81,12 @@ def _refresh(work: Work, unfinished: Unfinished, shapes: Collection[Shape]) -> N
                 listener=work.listener,
                 connections=(work.reader, work.writer),
             )
+        mended = {one.table for one in report.tables if one.missing + one.extra + one.changed <= one.repaired}
     except RepairFailedError:
-        _fill_anew(work, unfinished, shapes)
+        mended = set()
+    # A row may be refused for a value of one that can't leave before it: then its table comes as a whole.
+    if anew := [shape for shape in shapes if shape.name not in mended]:
+        _fill_anew(work, unfinished, anew)
     with transaction(work.writer):
         for shape in shapes:
             rows = scalar(work.writer, f"SELECT count(*) FROM {shape.at(work.engine)}")

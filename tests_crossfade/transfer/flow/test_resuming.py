@@ -212,3 +212,19 @@ def test_rows_of_a_table_that_was_empty_when_it_was_copied_come_too(engine, data
     assert carry(source, target).ok
 
     assert shop.rows(target) == shop.rows(source)
+
+
+def test_a_row_that_took_the_unique_values_of_one_that_is_gone_is_right(half, shop, carry):
+    source, target = half
+    with shop.opened(source) as connection:
+        gone = shop.run(connection, "SELECT customer_id FROM orders WHERE id = 1")[0][0]
+        heir, other = (row[0] for row in shop.run(connection, "SELECT id FROM customers WHERE id <> ? LIMIT 2", gone))
+        name, email = shop.run(connection, "SELECT name, email FROM customers WHERE id = ?", gone)[0]
+        # While its orders are still the target's, the one that is gone can't leave it.
+        shop.run(connection, "UPDATE orders SET customer_id = ? WHERE customer_id = ?", other, gone)
+        shop.run(connection, "DELETE FROM customers WHERE id = ?", gone)
+        shop.run(connection, "UPDATE customers SET name = ?, email = ? WHERE id = ?", name, email, heir)
+
+    carry(source, target, verify=False)
+
+    assert shop.rows(target) == shop.rows(source)
