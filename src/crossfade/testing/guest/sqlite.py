@@ -151,9 +151,12 @@ class GuestCursor(sqlite3.Cursor):
 
 def asynchronous(guest: Guest) -> aiosqlite.Connection:
     """The guest as aiosqlite's connection, with its thread; it opens when it is awaited."""
-    # It asks for no more than looks like one.
-    connector: Any = lambda: guest  # noqa: E731
-    connection = aiosqlite.Connection(connector, iter_chunk_size=64)
+
+    def connect() -> Any:
+        # No sqlite3.Connection, but aiosqlite asks for no more than looks like one.
+        return guest
+
+    connection = aiosqlite.Connection(connect, iter_chunk_size=64)
     # As SQLAlchemy does for those that it opens itself: an engine that nobody disposes must not hold up the exit.
     connection._thread.daemon = True
     return connection
