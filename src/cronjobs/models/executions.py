@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import DateTime, Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cronjobs.models.base import Base, Identified
@@ -11,6 +11,22 @@ RUNNING = "running"
 SUCCESS = "success"
 FAILED = "failed"
 STATUSES = (RUNNING, SUCCESS, FAILED)
+
+DUE = "due"
+MISSED = "missed"
+SKIPPED = "skipped"
+UNKNOWN = "unknown"
+STATUS_OF = {
+    DUE: RUNNING,
+    RUNNING: RUNNING,
+    SUCCESS: SUCCESS,
+    FAILED: FAILED,
+    MISSED: FAILED,
+    SKIPPED: FAILED,
+    UNKNOWN: FAILED,
+}
+"""For each state of a run the status that clients know it by: the contract has three."""
+STATES = tuple(STATUS_OF)
 
 SCHEDULED = "scheduled"
 MANUAL = "manual"
@@ -21,6 +37,7 @@ GITHUB_ACTIONS = "github_actions"
 EXECUTION_TYPES = (WEBHOOK, GITHUB_ACTIONS)
 
 _KINDS = ("status", "trigger_type", "execution_type")
+_WAITING = text("due_at IS NOT NULL")
 
 
 class JobExecution(Identified, Base):
@@ -40,6 +57,8 @@ class JobExecution(Identified, Base):
         Index("ix_job_executions_status_pages", "status", "started_at", "id", "trigger_type", "execution_type"),
         Index("ix_job_executions_trigger_type_pages", "trigger_type", "started_at", "id", "execution_type"),
         Index("ix_job_executions_execution_type_pages", "execution_type", "started_at", "id"),
+        # Runs that wait for their turn: a handful, whatever the table's size.
+        Index("ix_job_executions_due_at", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
     )
 
     job_id: Mapped[str] = mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
@@ -60,3 +79,12 @@ class JobExecution(Identified, Base):
     lease_until: Mapped[datetime | None] = mapped_column(DateTime)
     """Past this instant a running run belongs to nobody: its node has died."""
     attempt: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """How often the run was begun; its owner and its attempt together say whose it is."""
+    state: Mapped[str | None] = mapped_column(String(20))
+    """Where the run stands; null in rows of code that doesn't know it, which mean their status."""
+    due_at: Mapped[datetime | None] = mapped_column(DateTime)
+    """From when a run that waits may be begun, naive UTC; null unless it waits."""
+    missed_from: Mapped[datetime | None] = mapped_column(DateTime)
+    """The first of the ticks that a missed row stands for, naive UTC; `scheduled_for` is the last."""
+    missed_count: Mapped[int | None] = mapped_column(Integer)
+    """How many ticks a missed row stands for."""
