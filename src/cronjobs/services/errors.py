@@ -2,7 +2,9 @@
 
 ServiceError
 ├── InvalidError            a value that can't be accepted
-│   └── InvalidCronError    an expression that is no schedule
+│   └── InvalidScheduleError    a job that can't be planned
+│       ├── InvalidCronError    an expression that is no schedule
+│       └── InvalidZoneError    a time zone that nobody knows
 ├── UnauthenticatedError    nobody, or nobody any more
 │   └── WrongPasswordError  a name and a password that don't belong together
 ├── ForbiddenError          somebody, but not allowed to
@@ -33,10 +35,22 @@ class InvalidError(ServiceError):
     title = "Invalid request"
 
 
-class InvalidCronError(InvalidError):
+class InvalidScheduleError(InvalidError):
+    """Something because of which nobody can say when a job is due."""
+
+    title = "Invalid schedule"
+
+
+class InvalidCronError(InvalidScheduleError):
     """An expression that is no schedule in its dialect."""
 
     title = "Invalid cron expression"
+
+
+class InvalidZoneError(InvalidScheduleError):
+    """A time zone that nobody knows."""
+
+    title = "Invalid timezone"
 
 
 class UnauthenticatedError(ServiceError):
