@@ -1,5 +1,7 @@
 """Every variable of the application, on top of the router's: one class for both stacks, the scheduler and scripts."""
 
+import base64
+import binascii
 import re
 from email.utils import parseaddr
 from typing import Annotated, Literal, Self
@@ -14,6 +16,9 @@ from crossfade.settings import Flag
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses"  # noqa: S105 - refused by name in production
 SHORTEST_SECRET = 32
 """Characters: HS256 wants a key of at least 256 bits (RFC 7518, section 3.2)."""
+SHORTEST_SIGNING_KEY = 24
+"""Bytes: what Standard Webhooks asks for."""
+_STANDARD = "whsec_"
 LONGEST_LIFE = 100 * 365 * 86_400
 """Seconds of a token: what ends after the year 9999 has no instant."""
 
@@ -51,6 +56,24 @@ def _header(value: SecretStr) -> SecretStr:
     return value
 
 
+def _signing_secret(value: SecretStr) -> SecretStr:
+    signing_key(value.get_secret_value())
+    return value
+
+
+def signing_key(secret: str) -> bytes:
+    """The key that WEBHOOK_SECRET stands for: what follows `whsec_` is base64, any other text is the key itself."""
+    if not secret.startswith(_STANDARD):
+        return secret.encode()
+    try:
+        key = base64.b64decode(secret.removeprefix(_STANDARD), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("what follows whsec_ must be base64: write whsec_ and the output of `openssl rand -base64 32`")
+    return key
+
+
 def is_sendable(token: str) -> bool:
     """Whether a token can stand in a header."""
     return re.fullmatch(r"[!-~]+", token) is not None
@@ -85,6 +108,9 @@ class Settings(router_settings.Settings):
     """The owner of repositories that are named without one."""
     webhook_allow_private: Flag | None = None
     """Whether outgoing calls may reach loopback and private addresses. Unset: yes in development, no in production."""
+
+    webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+    """Signs webhook calls as Standard Webhooks has it: `whsec_` and base64, or a text. Unset: nothing is signed."""
 
     cors_origins: str = ""
     """Origins whose pages may call the API, such as https://jobs.example.com, comma-separated; empty for none."""
@@ -156,6 +182,10 @@ def secret_faults(settings: Settings) -> list[str]:
             faults.append(f"JWT_SECRET_KEY is shorter than {SHORTEST_SECRET} characters")
         if token_secret == secret:
             faults.append("JWT_SECRET_KEY equals SECRET_KEY: one leak would open both")
+    if settings.webhook_secret is not None and len(signing_key(settings.webhook_secret.get_secret_value())) < (
+        SHORTEST_SIGNING_KEY
+    ):
+        faults.append(f"WEBHOOK_SECRET is shorter than {SHORTEST_SIGNING_KEY} bytes")
     return faults
 
 

@@ -23,7 +23,7 @@ _PATTERNS = (
     (re.compile(r"\b(bearer)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\b(authorization[\"']?\s*[:=]\s*[\"']?\w+)\s+[^\s\"',;]+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),
-    (re.compile(r"\b(?:gh[pousr]_\w{10,}|github_pat_\w{10,}|xox[abprs]-[\w-]{10,})"), MASK),
+    (re.compile(r"\b(?:gh[pousr]_\w{10,}|github_pat_\w{10,}|xox[abprs]-[\w-]{10,}|whsec_[\w+/=-]{10,})"), MASK),
     (re.compile(rf"(?<![\w.-])({_SECRET_KEYS})=(?:'[^']*'|\"[^\"]*\"|[^\s&;,\"']+)", re.IGNORECASE), rf"\1={MASK}"),
     (re.compile(rf"([\"']{_SECRET_KEYS}[\"']\s*:\s*)(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE), rf'\1"{MASK}"'),
 )

@@ -16,6 +16,7 @@ from crossfade.redaction import mask, mask_url
         ("Authorization: Bearer geheim12345", "Authorization: Bearer ***"),
         ("Authorization: token geheim", "Authorization: token ***"),
         ("ghp_0123456789abcdef", "***"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "***"),
         ("jwt eyJhbGciOi.eyJzdWIi.c2ln", "jwt ***"),
         ("host=h password=geheim user=u", "host=h password=*** user=u"),
         ("password='ge heim' x", "password=*** x"),

@@ -6,13 +6,15 @@ import pytest
 from pydantic import SecretStr
 
 from cronjobs.scheduler import runner
+from cronjobs.scheduler.signing import Message
+from crossfade import clock
 
 DISPATCH = "/repos/octo/cat/actions/workflows/build.yml/dispatches"
 TOKEN = "ghp_installationtoken"
 
 
 async def outcome_of(call, settings):
-    return await runner._outcome(call, settings)
+    return await runner._outcome(call, settings, Message(id="run", attempt=1, sent_at=clock.now(), secret=None))
 
 
 async def test_a_dispatch_is_posted_with_the_ref_and_the_installation_s_token(target, plain, workflow):

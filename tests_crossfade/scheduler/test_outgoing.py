@@ -10,7 +10,9 @@ import pytest
 
 from cronjobs.scheduler import outgoing, runner
 from cronjobs.scheduler.outgoing import is_public
+from cronjobs.scheduler.signing import Message
 from cronjobs.services.calls import Call
+from crossfade import clock
 
 
 def call(url, **fields):
@@ -18,7 +20,8 @@ def call(url, **fields):
 
 
 async def outcome_of(url, settings, **fields):
-    return await runner._outcome(call(url, **fields), settings)
+    message = Message(id="run", attempt=1, sent_at=clock.now(), secret=None)
+    return await runner._outcome(call(url, **fields), settings, message)
 
 
 @pytest.mark.parametrize(

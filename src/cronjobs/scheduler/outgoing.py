@@ -8,6 +8,7 @@ a target can do. What is asked for and what counts as success is left to `webhoo
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import AsyncGenerator, Mapping
@@ -19,6 +20,8 @@ import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
+
+from cronjobs.scheduler.signing import Message
 
 MOST_REDIRECTS = 5
 MOST_BYTES = 64 * 1024
@@ -53,12 +56,17 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to send. It is sent again to where a redirect leads, without `headers` once that is another origin."""
+    """What to send. It is sent again to where a redirect leads, without `headers` once that is another origin.
+
+    A `message` goes along wherever it leads, so that a target which moved still knows a repeat; it is signed as long as
+    the host stays the same, because whoever gets a signed call could pass it off as ours.
+    """
 
     method: str
     url: str
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    message: Message | None = None
     keeps_method_on: frozenset[int] = _KEEPING_METHOD
     """The redirects after which the method and the body stay; after others it is a GET."""
 
@@ -74,22 +82,29 @@ class Caller:
 
     async def send(self, request: Request) -> Reply:
         """The answer that is no redirect. Raises OutgoingError."""
-        url, method, body, headers = _checked(request.url), request.method, request.json, dict(request.headers)
+        url, method, headers = _checked(request.url), request.method, dict(request.headers)
+        body = None if request.json is None else json.dumps(request.json).encode()
+        signed = True
         for _ in range(MOST_REDIRECTS + 1):
-            answer = await self._ask(method, url, body, headers)
+            answer = await self._ask(method, url, body, headers | _told(request.message, body, signed=signed))
             if isinstance(answer, Reply):
                 return answer
             if answer.status not in request.keeps_method_on:
                 method, body = "GET", None
             if answer.url.origin() != url.origin():
                 headers = {}
+                signed = signed and _is_same_host(url, answer.url)
             url = answer.url
         raise OutgoingError(f"The target redirects more than {MOST_REDIRECTS} times.")
 
-    async def _ask(self, method: str, url: yarl.URL, body: Any, headers: Mapping[str, str]) -> "Reply | _Redirect":
+    async def _ask(
+        self, method: str, url: yarl.URL, body: bytes | None, headers: Mapping[str, str]
+    ) -> "Reply | _Redirect":
         self.status = None
+        if body is not None:
+            headers = {"Content-Type": "application/json", **headers}
         try:
-            sending = self._session.request(method, url, json=body, headers=headers, allow_redirects=False)
+            sending = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
             async with sending as response:
                 location = response.headers.get("Location")
                 if response.status in _REDIRECTS and location is not None:
@@ -130,6 +145,17 @@ async def calling(*, private_allowed: bool, deadline: float) -> AsyncGenerator[C
         ) from error
     finally:
         await session.close()
+
+
+def _told(message: Message | None, body: bytes | None, *, signed: bool) -> dict[str, str]:
+    return {} if message is None else message.headers(body or b"", signed=signed)
+
+
+def _is_same_host(url: yarl.URL, other: yarl.URL) -> bool:
+    """Whether a redirect stays in one hand: the same origin, or its https in place of its http."""
+    return url.origin() == other.origin() or (
+        url.host == other.host and (url.scheme, other.scheme) == ("http", "https")
+    )
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from cronjobs.models.base import new_id
 from cronjobs.models.executions import WEBHOOK
 from cronjobs.scheduler import github, outgoing, webhook
 from cronjobs.scheduler.outgoing import OutgoingError, Reply
+from cronjobs.scheduler.signing import Message
 from cronjobs.services.calls import Call, Claim, Outcome
 from cronjobs.settings import Settings
+from crossfade import clock
 
 LONGEST_OUTPUT = 1000
 """Characters of an answer's body, or of an error, that are kept."""
@@ -43,7 +46,7 @@ class Trial:
 
 async def perform(claim: Claim, settings: Settings) -> Outcome:
     """Calls the claim's target and says how it went. Never raises for what a target does, nor outlasts the deadline."""
-    outcome = await _outcome(claim.call, settings)
+    outcome = await _outcome(claim.call, settings, _message(claim, settings))
     logger.log(
         logging.INFO if outcome.ok else logging.WARNING,
         "Job %s (%s), run %s, attempt %s: %s",
@@ -64,10 +67,11 @@ def perform_blocking(claim: Claim, settings: Settings) -> Outcome:
 async def test_run(call: Call, settings: Settings, *, timeout_seconds: float) -> Trial:
     """Tries a target, which is really called; nothing is stored. The timeout is kept within 1 to 30 s."""
     deadline = min(max(timeout_seconds, SHORTEST_TRIAL), LONGEST_TRIAL)
-    outcome = await _outcome(replace(call, deadline=deadline), settings)
+    message = Message(id=new_id(), attempt=1, sent_at=clock.now(), secret=settings.webhook_secret)
+    outcome = await _outcome(replace(call, deadline=deadline), settings, message)
     kind = "webhook" if call.kind == WEBHOOK else "github"
-    message = f"The target answered {outcome.status}." if outcome.ok else outcome.error or ""
-    return Trial(outcome.ok, kind, outcome.status, outcome.error, message)
+    said = f"The target answered {outcome.status}." if outcome.ok else outcome.error or ""
+    return Trial(outcome.ok, kind, outcome.status, outcome.error, said)
 
 
 def test_run_blocking(call: Call, settings: Settings, *, timeout_seconds: float) -> Trial:
@@ -75,11 +79,15 @@ def test_run_blocking(call: Call, settings: Settings, *, timeout_seconds: float)
     return _blocking(test_run(call, settings, timeout_seconds=timeout_seconds))
 
 
-async def _outcome(call: Call, settings: Settings) -> Outcome:
+def _message(claim: Claim, settings: Settings) -> Message:
+    return Message(id=claim.execution_id, attempt=claim.attempt, sent_at=clock.now(), secret=settings.webhook_secret)
+
+
+async def _outcome(call: Call, settings: Settings, message: Message) -> Outcome:
     try:
         async with outgoing.calling(private_allowed=settings.private_targets_allowed, deadline=call.deadline) as caller:
             is_webhook = call.kind == WEBHOOK
-            reply = await (webhook.send(call, caller) if is_webhook else github.send(call, caller, settings))
+            reply = await (webhook.send(call, caller, message) if is_webhook else github.send(call, caller, settings))
         outcome = _judged(call, reply)
     except OutgoingError as error:
         outcome = Outcome(ok=False, status=error.status, error=str(error))
