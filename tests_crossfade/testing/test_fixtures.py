@@ -107,6 +107,14 @@ def test_an_application_that_is_made_while_it_is_imported(sync_session):
 """
 )
 
+ABSENT = """
+import sys
+
+def test_it(no_django, flask_client):
+    no_django("bookshop")
+    assert "django.db" not in sys.modules
+"""
+
 CHOSEN = (
     HEAD
     + """
@@ -157,5 +165,12 @@ def test_an_application_may_be_made_before_the_first_test(suite) -> None:
 
 def test_a_test_may_choose_its_kind_of_database(suite) -> None:
     outcome = suite(CHOSEN)
+
+    assert outcome.counts(passed=1), outcome.said
+
+
+@pytest.mark.parametrize("plugins", [[], ["-p", "no:django"]], ids=["with pytest-django", "without"])
+def test_a_project_without_django_can_tell_that_it_is_one(suite, plugins) -> None:
+    outcome = suite(ABSENT, *plugins)
 
     assert outcome.counts(passed=1), outcome.said

@@ -229,7 +229,11 @@ def _identity(connection: Connection) -> Identity:
         if connection.dialect.name == "sqlite":
             cursor.execute("PRAGMA database_list")
             name = next(row[2] for row in cursor.fetchall() if row[1] == "main")
-            return _file(Path(name)) if name and Path(name).exists() else ("memory", id(connection.engine.pool))
+            if name and Path(name).exists():
+                return _file(Path(name))
+            # Memory that has a name is everybody's who knows it; other memory is the pool's own.
+            known = str(connection.engine.url.database or "")
+            return ("memory", known if known.startswith("file:") else id(connection.engine.pool))
         cursor.execute("SELECT pg_postmaster_start_time()::text, current_database()")
         return (connection.dialect.name, *(cursor.fetchone() or ()))
     finally:

@@ -55,6 +55,8 @@ class Database:
     """Applications and servers, by what they are."""
     ends: ExitStack = field(default_factory=ExitStack)
     """Ends them."""
+    hidden: str | None = None
+    """Why servers in other processes can't see what a test writes; None if they can."""
 
     def keep(self, key: object, make: Callable[[], AbstractContextManager[Any]]) -> Any:
         """What `make` opens: once, and then the same until the database goes."""
@@ -152,6 +154,10 @@ class Databases:
         finally:
             database.close()
             store.drop(url)
+
+    def lent(self, kind: Kind, url: URL) -> Database:
+        """A database that somebody else makes, puts back and destroys, with a router of ours on it."""
+        return self._opened(kind, url)
 
     def url(self, kind: Kind) -> URL:
         """Where the worker's database of a kind is, or will be."""

@@ -64,7 +64,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With `--crossfade-db both` a test that uses the fixtures is two tests."""
     name = crossfade_database.__name__
     kinds = metafunc.config.stash[PLAN].options.kinds
-    if len(kinds) > 1 and name in metafunc.fixturenames:
+    # Which database a test of Django's has is for Django to say.
+    djangos = metafunc.definition.get_closest_marker("django_db") is not None
+    if len(kinds) > 1 and name in metafunc.fixturenames and not djangos:
         marks = metafunc.definition.iter_markers("parametrize")
         if not any(name in str(mark.args[:1]) for mark in marks):
             metafunc.parametrize(name, kinds, indirect=True)
@@ -126,12 +128,9 @@ def crossfade_database(
     kind = _kind(getattr(request, "param", plan.options.kinds[0]))
     before = plan.audit.out()
     with _prepared(crossfade_databases, kind, crossfade_isolation) as database:
-        with _on_it_alone(plan, crossfade_databases, database, request.node), database.published():
+        with alone(plan, crossfade_databases, database, request.node, source=plan.options.source):
             yield database
-        left = [out.place for out in plan.audit.left(before)]
-        for out in plan.audit.left(before):
-            out.take_back()
-        complaints = [f"this test left a connection open that was taken at {place}: close it" for place in left]
+        complaints = left_open(plan, before)
         if crossfade_isolation == "restore":
             complaints += _put_back(crossfade_databases, kind)
     if complaints:
@@ -220,19 +219,33 @@ def _prepared(databases: Databases, kind: Kind, isolation: Isolation) -> Generat
 
 
 @contextmanager
-def _on_it_alone(plan: Plan, databases: Databases, database: Database, item: pytest.Item) -> Generator[None]:
+def alone(plan: Plan, databases: Databases, database: Database, item: pytest.Item, *, source: str) -> Generator[None]:
+    """For the length of a block the environment names the database, and engines on another one fail the test.
+
+    `source` is who chose the database.
+    """
     if options.elsewhere(item):
-        yield
+        with database.published():
+            yield
         return
     with _plainly():
-        watch = plan.audit.on(database.router.engine("flask"), source=plan.options.source, ours=databases.holds)
+        watch = plan.audit.on(database.router.engine("flask"), source=source, ours=databases.holds)
         guard = watch.__enter__()
     try:
-        yield
+        with database.published():
+            yield
     finally:
         watch.__exit__(None, None, None)
     if guard.strangers:
         pytest.fail("\n".join(dict.fromkeys(guard.strangers)), pytrace=False)
+
+
+def left_open(plan: Plan, before: set[int]) -> list[str]:
+    """Closes the connections that were taken since `before` and not given back, and says where each was taken."""
+    left = plan.audit.left(before)
+    for out in left:
+        out.take_back()
+    return [f"this test left a connection open that was taken at {out.place}: close it" for out in left]
 
 
 def _put_back(databases: Databases, kind: Kind) -> list[str]:
@@ -262,6 +275,8 @@ def _application(request: pytest.FixtureRequest, stack: Stack, database: Databas
 
 
 def _live(request: pytest.FixtureRequest, stack: Stack, database: Database) -> LiveServer:
+    if database.hidden is not None:
+        pytest.fail(f"live_{stack}: {database.hidden}", pytrace=False)
     plan = request.config.stash[PLAN]
     log = plan.run.folder / f"{stack}_{plan.run.worker}_{database.url.database or ''}".replace("/", "-")
 

@@ -114,9 +114,18 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     config.add_cleanup(ends.close)
     config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch)
     config.pluginmanager.register(fixtures, "crossfade-fixtures")
+    for module in _more(config):
+        # By this name, a project that has the module in its `pytest_plugins` has it already.
+        config.pluginmanager.import_plugin(module)
     if chosen.said:
         # Before anything is collected: an application may be made while its module is imported.
         os.environ.update(environment(Databases(project, chosen, run).url(chosen.kinds[0])))
+
+
+def _more(config: pytest.Config) -> list[str]:
+    """Modules with fixtures besides: those that need pytest-django only where it is in use."""
+    django = ["crossfade.testing.guest.fixtures", "crossfade.testing.guest.databases"]
+    return ["crossfade.testing.absence", *(django if config.pluginmanager.has_plugin("django") else [])]
 
 
 def _run(config: pytest.Config, chosen: "Options") -> "Run":

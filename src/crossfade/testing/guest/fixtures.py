@@ -1,6 +1,6 @@
 """Fixtures for a run with pytest-django: one database for Django and for the applications beside it.
 
-A module of its own, so that it is registered where pytest-django is, and nowhere else.
+The plugin registers it where pytest-django is, in a project of the router's; others name it in `pytest_plugins`.
 """
 
 from collections.abc import Generator
@@ -49,7 +49,7 @@ def crossfade_guests(request: pytest.FixtureRequest) -> Generator[None]:
         return
     hosts: Hosts = request.getfixturevalue("_hosts")
     request.getfixturevalue("django_database")
-    if _commits(request):
+    if commits(request):
         yield
         return
     request.getfixturevalue("db")
@@ -65,7 +65,7 @@ def uses_django(request: pytest.FixtureRequest) -> bool:
     return request.node.get_closest_marker("django_db") is not None or not named.isdisjoint(request.fixturenames)
 
 
-def _commits(request: pytest.FixtureRequest) -> bool:
+def commits(request: pytest.FixtureRequest) -> bool:
     """Whether Django commits in this test, so that everybody sees its rows anyway."""
     marker = request.node.get_closest_marker("django_db")
     options: dict[str, object] = (
