@@ -65,6 +65,7 @@ def diagnose(project: Project, *, environ: Mapping[str, str] | None = None) -> l
     if settings is None:
         return findings
     findings += _application(project, settings)
+    findings += _commands(project)
     findings += _ambiguous_paths(settings)
     try:
         router = Router(settings, name="crossfade:doctor")
@@ -118,6 +119,15 @@ def _application(project: Project, settings: Settings) -> Iterable[Finding]:
     except CrossfadeError as error:
         return [of_error(error)]
     return found
+
+
+def _commands(project: Project) -> Iterable[Finding]:
+    """Commands of the project's that can't be called."""
+    for name in project.commands:
+        try:
+            project.load_command(name)
+        except CrossfadeError as error:
+            yield of_error(error)
 
 
 def _ambiguous_paths(settings: Settings) -> Iterable[Finding]:

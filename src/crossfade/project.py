@@ -5,6 +5,7 @@ Finding a project reads one file and imports nothing; a part is imported when it
 
 import importlib
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +27,18 @@ FRONT: Mapping[str, Stack] = {
     "/openapi.json": "fastapi",
 }
 """Which stack answers what under the front door, unless the project says otherwise."""
+
+_COMMAND = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a group of them, that a project adds to `crossfade`."""
+
+    path: str
+    """The import path of its Typer app."""
+    help: str | None = None
+    """A sentence for `crossfade --help`, which imports no application."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Project:
     """What a person must know about rows that are in two databases: from settings and names of tables, sentences."""
     front: Mapping[str, Stack] = field(default_factory=lambda: FRONT)
     """The stack behind each prefix of a path, for the front door: `front = { "/api" = "flask" }`."""
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    """What the project adds to `crossfade`, by name: `jobs = "package.commands:app"`, or with `{ app, help }`."""
 
     @classmethod
     def find(cls, start: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> Self:
@@ -85,6 +100,13 @@ class Project:
         path: str | None = getattr(self, part)
         if path is None:
             raise self._error(part, "not set, but this command needs it")
+        return self._imported(part, path)
+
+    def load_command(self, name: str) -> Any:
+        """Imports one of the `commands` and returns it. Raises ProjectError if it isn't where it is said to be."""
+        return self._imported(f"commands.{name}", self.commands[name].path)
+
+    def _imported(self, key: str, path: str) -> Any:
         module, _, name = path.partition(":")
         try:
             found: Any = importlib.import_module(module)
@@ -92,12 +114,12 @@ class Project:
             # Only the named module itself: one that it needs and that is missing is another story, with its own trace.
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
                 raise
-            raise self._error(part, f"there is no module {error.name} (in this Python, {sys.executable})") from error
+            raise self._error(key, f"there is no module {error.name} (in this Python, {sys.executable})") from error
         for step in name.split(".") if name else ():
             try:
                 found = getattr(found, step)
             except AttributeError as error:
-                raise self._error(part, f"{module} has no {name}") from error
+                raise self._error(key, f"{module} has no {name}") from error
         return found
 
     @classmethod
@@ -110,6 +132,8 @@ class Project:
                 raise ProjectError(key=key, file=file, reason=reason)
             if key == "front":
                 _refuse_odd_front(value, file)
+            elif key == "commands":
+                table = {**table, "commands": _commands(value, file)}
             elif not isinstance(value, str) or not value.strip():
                 raise ProjectError(
                     key=key, file=file, reason=f"{value!r} is not an import path like package.module:name"
@@ -131,6 +155,26 @@ def _refuse_odd_front(value: Any, file: Path) -> None:
             raise ProjectError(key="front", file=file, reason=f"{prefix!r} is not a prefix like /api")
         if stack not in STACKS:
             raise ProjectError(key="front", file=file, reason=f"{stack!r} is not a stack: write flask or fastapi")
+
+
+def _commands(value: Any, file: Path) -> dict[str, Command]:
+    if not isinstance(value, dict):
+        raise ProjectError(key="commands", file=file, reason=f"{value!r} is not a table of names and import paths")
+    return {name: _command(name, said, file) for name, said in value.items()}
+
+
+def _command(name: str, said: Any, file: Path) -> Command:
+    if not _COMMAND.fullmatch(name):
+        reason = "a command is called by small letters, digits and hyphens"
+        raise ProjectError(key=f"commands.{name}", file=file, reason=reason)
+    match said:
+        case str() if said.strip():
+            return Command(said)
+        case {"app": str() as path, "help": str() as sentence} if path.strip() and len(said) == len(("app", "help")):
+            return Command(path, sentence)
+        case _:
+            reason = f'{said!r} is neither an import path like package.module:app nor {{ app = "...", help = "..." }}'
+            raise ProjectError(key=f"commands.{name}", file=file, reason=reason)
 
 
 def _table(file: Path) -> dict[str, Any] | None:

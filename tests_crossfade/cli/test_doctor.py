@@ -46,6 +46,16 @@ def test_for_people_it_says_that_all_is_well(here):
     assert (result.returncode, result.stdout) == (0, "Nothing to complain about.\n")
 
 
+@pytest.mark.usefixtures("ready")
+def test_a_command_of_the_project_s_that_is_not_there(findings, bookshop):
+    file = bookshop / "pyproject.toml"
+    file.write_text(file.read_text() + 'ghost = "bookshop.nowhere:app"\n')
+
+    (finding,) = findings()["project"]
+
+    assert "commands.ghost" in finding["message"]
+
+
 def test_for_people_each_finding_has_its_remedy_below(here):
     result = here("doctor")
 

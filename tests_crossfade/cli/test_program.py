@@ -58,3 +58,74 @@ def test_a_reader_that_goes_away_is_no_failure_with_a_trace(bookshop, environ):
     )
 
     assert "Traceback" not in result.stderr
+
+
+GHOSTS = """
+ghost = "bookshop.nowhere:app"
+models = "bookshop.models:metadata"
+verify = "bookshop.till:app"
+"""
+
+
+@pytest.fixture
+def haunted(bookshop):
+    """The shop with commands that are none."""
+    file = bookshop / "pyproject.toml"
+    file.write_text(file.read_text() + GHOSTS)
+
+
+@pytest.mark.usefixtures("haunted")
+def test_a_project_s_commands_are_listed_without_importing_it(crossfade, bookshop):
+    (bookshop / "bookshop" / "__init__.py").write_text("raise RuntimeError('imported')")
+
+    result = crossfade("--help")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Count what the shop has." in result.stdout
+    assert "A command of this project: bookshop.nowhere:app." in result.stdout
+
+
+def test_a_project_s_command_is_called_with_its_arguments_and_ends_with_its_exit_code(here):
+    result = here("till", "count", "--books", "3")
+
+    assert (result.returncode, result.stdout) == (1, "3 books\n")
+
+
+def test_a_project_s_command_explains_itself(here):
+    assert "Say how many." in here("till", "--help").stdout
+
+
+@pytest.mark.usefixtures("haunted")
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("ghost", "there is no module bookshop.nowhere"),
+        ("models", "is no Typer app"),
+        ("verify", "crossfade has a command of this name: choose another one"),
+    ],
+)
+def test_a_project_s_command_that_is_none_is_named_with_its_file(here, bookshop, command, words):
+    result = here(command)
+
+    assert result.returncode == 2
+    assert f"[tool.crossfade] commands.{command} of {bookshop}/pyproject.toml" in result.stderr
+    assert words in result.stderr
+
+
+@pytest.mark.usefixtures("haunted")
+def test_the_other_commands_do_not_mind(here):
+    assert here("init").returncode == 0
+
+
+def test_what_is_nobody_s_command_is_said_to_be_none(here):
+    result = here("tilll")
+
+    assert result.returncode == 2
+    assert "No such command 'tilll'. Did you mean 'till'?" in result.stderr
+
+
+def test_what_may_be_a_command_of_a_project_that_is_not_there_says_so(crossfade, tmp_path):
+    result = crossfade("till", CROSSFADE_PROJECT=str(tmp_path))
+
+    assert result.returncode == 2
+    assert "No pyproject.toml" in result.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.errors import ProjectError, ProjectNotFoundError
-from crossfade.project import Project
+from crossfade.project import Command, Project
 
 TABLE = '[tool.crossfade]\nmetadata = "json:loads"\nrevisions = "json"\n'
 
@@ -65,6 +65,11 @@ def test_a_variable_that_names_no_project_is_an_error(tmp_path):
         (TABLE + 'front = "flask"\n', "front"),
         (TABLE + 'front = { "/api" = "django" }\n', "front"),
         (TABLE + 'front = { "api" = "flask" }\n', "front"),
+        (TABLE + 'commands = "jobs"\n', "commands of .*: 'jobs' is not a table"),
+        (TABLE + 'commands = { Jobs = "a:b" }\n', "commands.Jobs of .*: a command is called by small letters"),
+        (TABLE + "commands = { jobs = 3 }\n", "commands.jobs of .*: 3 is neither"),
+        (TABLE + 'commands = { jobs = { app = "a:b", hlp = "" } }\n', "commands.jobs of .* is neither"),
+        (TABLE + 'commands = { jobs = { app = "a:b", help = 3 } }\n', "commands.jobs of .* is neither"),
     ],
 )
 def test_a_table_that_is_wrong_is_named(tmp_path, content, words):
@@ -120,6 +125,17 @@ def test_the_front_door_has_a_default_and_can_be_said(root):
     (root / "pyproject.toml").write_text(TABLE + 'front = { "/old" = "flask", "/new" = "fastapi" }\n')
 
     assert Project.find(root, environ={}).front == {"/old": "flask", "/new": "fastapi"}
+
+
+def test_commands_are_named_with_or_without_a_sentence(root):
+    assert Project.find(root, environ={}).commands == {}
+
+    lines = ['one = "json:loads"', 'two = { app = "json:dumps", help = "Dump." }']
+    (root / "pyproject.toml").write_text("\n".join([TABLE, "[tool.crossfade.commands]", *lines]))
+    project = Project.find(root, environ={})
+
+    assert project.commands == {"one": Command("json:loads"), "two": Command("json:dumps", "Dump.")}
+    assert project.load_command("two").__name__ == "dumps"
 
 
 def test_this_project_is_one():

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import copy, doctor, guard, init, routes, up, verify
+from crossfade.cli import additions, copy, doctor, guard, init, routes, up, verify
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 
@@ -57,7 +57,7 @@ def options(
 def main() -> None:
     """The console script: an error that is ours is one red line and its exit code, never a traceback."""
     try:
-        app()
+        additions.extended(app)()
     except CrossfadeError as error:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(Text(f"error: {redaction.mask(str(error))}", style="red"))
