@@ -17,6 +17,7 @@ class AuditEvent(Identified, Base):
         Index("ix_audit_events_pages", "occurred_at", "id"),
         Index("ix_audit_events_actor_id_occurred_at", "actor_id", "occurred_at"),
         Index("ix_audit_events_actor_name_occurred_at", "actor_name", "occurred_at"),
+        Index("ix_audit_events_subject_id_occurred_at", "subject_id", "occurred_at"),
         Index("ix_audit_events_kind_pages", "kind", "occurred_at", "id", "action"),
         Index("ix_audit_events_action_pages", "action", "occurred_at", "id"),
     )
