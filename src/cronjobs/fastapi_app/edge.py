@@ -6,10 +6,12 @@ The twin of `cronjobs.flask_app.edge`. Order of an endpoint's parameters: the ca
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -23,11 +25,14 @@ from cronjobs.settings import Settings
 from cronjobs.web import requests
 from cronjobs.web.requests import B
 from cronjobs.web.schemas.answers import Answer
-from crossfade.fastapi import Reader, Reading, Writer
+from crossfade import fastapi as adapter
+from crossfade.database.sessions import WriteSession
+from crossfade.fastapi import Reader, Reading, Writer, Writing
 from crossfade.router import Router
 
 __all__ = [
     "Admin",
+    "Anchor",
     "AppCourier",
     "AppRouter",
     "AppSettings",
@@ -45,6 +50,10 @@ __all__ = [
     "release",
     "reply",
 ]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -84,6 +93,40 @@ AppCourier = Annotated[Courier, Depends(_courier)]
 """Who carries news out of the house, once they are true."""
 AppRouter = Annotated[Router, Depends(_router)]
 """The app's router, for endpoints that need units of work of their own."""
+
+
+class AnchorUnits:
+    """Services on the anchor database, which may be another one than the request's."""
+
+    def __init__(self, router: Router, session: AsyncSession) -> None:
+        self._router = router
+        self._session = session
+
+    async def read(self, service: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What a service finds there."""
+        if self._is_own():
+            return await Reading(self._session).run(service, *args, **kwargs)
+        async with self._router.async_session(self._router.routes.anchor.stack) as session:
+            return await Reading(session).run(service, *args, **kwargs)
+
+    async def write(
+        self, service: Callable[Concatenate[WriteSession, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`, of one that writes: with the request, or at once where it is another database."""
+        if self._is_own():
+            return await Writing(self._session).run(service, *args, **kwargs)
+        async with self._router.async_session(self._router.routes.anchor.stack) as session:
+            return await Writing(session).run(service, *args, **kwargs)
+
+    def _is_own(self) -> bool:
+        return self._router.route("fastapi").url == self._router.routes.anchor.url
+
+
+async def _anchor(router: AppRouter, session: Annotated[AsyncSession, Depends(adapter.session)]) -> AnchorUnits:
+    return AnchorUnits(router, session)
+
+
+Anchor = Annotated[AnchorUnits, Depends(_anchor)]
 
 # For the padlock in /docs alone: the header is read by the parser that both stacks share.
 _documented = OAuth2PasswordBearer(tokenUrl="/api/v2/auth/login/form", auto_error=False)

@@ -3,8 +3,9 @@
 The twin of `cronjobs.fastapi_app.edge`. Order in a view: the caller (401, 403), the body (400), one service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 from flask import Response, abort, current_app, request
 from sqlalchemy.orm import Session
@@ -20,6 +21,9 @@ from cronjobs.web.schemas.answers import Answer
 from crossfade.database.sessions import WriteSession, begin_write
 from crossfade.flask import SQLAlchemy
 from crossfade.router import Router
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,27 @@ def read() -> Session:
 def write() -> WriteSession:
     """The request's session, ready to check and then write: takes SQLite's write lock now."""
     return begin_write(read())
+
+
+def read_anchor(service: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a service finds in the anchor database, which may be another one than the request's."""
+    if is_on_anchor():
+        return service(read(), *args, **kwargs)
+    with router().session(router().routes.anchor.stack) as session:
+        return service(session, *args, **kwargs)
+
+
+def write_anchor(service: Callable[Concatenate[WriteSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `read_anchor`, of one that writes: with the request, or at once where it is another database."""
+    if is_on_anchor():
+        return service(write(), *args, **kwargs)
+    with router().session(router().routes.anchor.stack) as session:
+        return service(begin_write(session), *args, **kwargs)
+
+
+def is_on_anchor() -> bool:
+    """Whether the request's database is the anchor."""
+    return router().route("flask").url == router().routes.anchor.url
 
 
 def release() -> None:

@@ -13,11 +13,11 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
+from cronjobs.models import Job, JobExecution, SchedulerNode
 from cronjobs.models.base import new_id
 from cronjobs.models.executions import RUNNING
-from cronjobs.models.scheduling import BOTH
-from cronjobs.services import runs
+from cronjobs.services import backlog, control, executions, runs
+from cronjobs.services.control import Switch
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -25,6 +25,8 @@ from crossfade.routes import Stack
 
 FORGOTTEN_AFTER = timedelta(hours=1)
 """How long a node that died stays in the list."""
+ENDED_WITHIN = timedelta(days=1)
+"""How far back runs that are over are counted."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,20 @@ class NodeSeen:
     process: int
     heartbeat: datetime
     """Aware, in UTC."""
+    started_at: datetime
+    """Aware, in UTC."""
+    heartbeat_age_seconds: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the anchor database knows: whose processes may fire, and which there are."""
+
+    switch: Switch
+    nodes: list[NodeSeen]
+    """The one that showed life last comes first."""
+    last_pass: dict[str, Any] | None
+    """Of the node that showed life last: at, claimed, reaped, replanned."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +75,17 @@ class Status:
 
     owner: str
     """flask, fastapi, both or off."""
+    changed_by: str | None
+    changed_at: datetime | None
+    """Naive UTC; with `changed_by` None if nobody has ever turned the switch."""
     nodes: list[NodeSeen]
     """The one that showed life last comes first."""
     counts: dict[str, int]
     """active_jobs, scheduled_jobs (they have a next run), due_jobs, running_executions."""
+    states: dict[str, int]
+    """How many runs are due or running, and how the others of the last day ended."""
+    overdue_seconds: float
+    """How long the oldest run has been due that nobody takes; 0 if there is none."""
     last_pass: dict[str, Any] | None
     """Of the node that showed life last: at, claimed, reaped, replanned."""
 
@@ -97,22 +120,49 @@ def leave(session: WriteSession, node: Node) -> None:
     session.execute(delete(SchedulerNode).where(SchedulerNode.id == node.id))
 
 
-def status(session: Session) -> Status:
-    """Who ticks, who may, and how much there is to do."""
+def standing(session: Session) -> Standing:
+    """Who ticks, and who may; `session` is on the anchor database."""
+    now = clock.now()
     found = session.scalars(select(SchedulerNode).order_by(SchedulerNode.heartbeat_at.desc())).all()
+    last_pass = next((json.loads(each.last_pass) for each in found if each.last_pass), None)
+    return Standing(control.look(session), [_seen(each, now) for each in found], last_pass)
+
+
+def status(session: Session, *, anchored: Standing | None = None) -> Status:
+    """Who ticks, who may, and how much there is to do in the database of `session`.
+
+    `anchored` is what stands in the anchor database, where that is another one.
+    """
+    known = standing(session) if anchored is None else anchored
     return Status(
-        owner=session.scalar(select(SchedulerControl.owner)) or BOTH,
-        nodes=[NodeSeen(each.stack, each.host, each.process, clock.utc(each.heartbeat_at)) for each in found],
+        owner=known.switch.owner,
+        changed_by=known.switch.changed_by,
+        changed_at=known.switch.changed_at,
+        nodes=known.nodes,
         counts=_counts(session),
-        last_pass=next((json.loads(each.last_pass) for each in found if each.last_pass), None),
+        states=executions.states(session, since=clock.now() - ENDED_WITHIN),
+        overdue_seconds=backlog.overdue_seconds(session),
+        last_pass=known.last_pass,
     )
 
 
-def resync(session: WriteSession, settings: Settings) -> Status:
-    """Plans every job that was changed by code that doesn't plan, then says how things are."""
+def resync(session: WriteSession, settings: Settings, *, anchored: Standing | None = None) -> Status:
+    """Plans every job that was changed by code that doesn't plan, then says how things are (see `status`)."""
     while runs.replan(session, zone=settings.zone) == runs.REPLANNED_AT_ONCE:
         continue
-    return status(session)
+    return status(session, anchored=anchored)
+
+
+def _seen(node: SchedulerNode, now: datetime) -> NodeSeen:
+    heartbeat = clock.utc(node.heartbeat_at)
+    return NodeSeen(
+        stack=node.stack,
+        host=node.host,
+        process=node.process,
+        heartbeat=heartbeat,
+        started_at=clock.utc(node.started_at),
+        heartbeat_age_seconds=max((now - heartbeat).total_seconds(), 0.0),
+    )
 
 
 def _counts(session: Session) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The audit log: who changed which user, job, category, team or setting, and from what to what.
+"""The audit log: who changed which user, job, category, team, setting or switch, and from what to what.
 
 Services record what they change in the transaction in which they change it, so that there is no change without its
 event and no event without its change:
@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from cronjobs.models import AuditEvent, Job, JobCategory, PicTeam, SlackSettings, User
+from cronjobs.models import AuditEvent, Job, JobCategory, PicTeam, SchedulerControl, SlackSettings, User
 from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.services.periods import Period
 from crossfade import redaction
@@ -38,7 +38,7 @@ PAUSED = "paused"
 LONGEST_VALUE = 1000
 """Characters of a value that an event keeps."""
 
-Subject = User | Job | JobCategory | PicTeam | SlackSettings
+Subject = User | Job | JobCategory | PicTeam | SlackSettings | SchedulerControl
 State = Mapping[str, Any]
 """The fields of something, as stored; not to be shown."""
 
@@ -48,6 +48,7 @@ _KINDS: Mapping[type[Subject], str] = {
     JobCategory: "job_category",
     PicTeam: "pic_team",
     SlackSettings: "slack_settings",
+    SchedulerControl: "scheduler",
 }
 
 _FIELDS: Mapping[type[Subject], tuple[str, ...]] = {
@@ -69,10 +70,20 @@ _FIELDS: Mapping[type[Subject], tuple[str, ...]] = {
         "notify_on_success",
         "created_by",
         "is_active",
+        "timezone",
+        "start_date",
+        "misfire_policy",
+        "misfire_grace_seconds",
+        "overlap_policy",
+        "on_crash",
+        "max_retries",
+        "retry_delay_seconds",
+        "timeout_seconds",
     ),
     JobCategory: ("slug", "name", "is_active"),
     PicTeam: ("slug", "name", "slack_handle", "is_active"),
     SlackSettings: ("is_enabled", "webhook_url", "channel"),
+    SchedulerControl: ("owner", "changed_by"),
 }
 """What of each kind is recorded, by the names that the contract gives."""
 
@@ -156,7 +167,7 @@ def _event(
         actor_name=None if caller is None else caller.username,
         action=action,
         kind=_KINDS[type(subject)],
-        subject_id=subject.id,
+        subject_id=str(subject.id),
         subject_name=_name(subject),
         changes=json.dumps(changes, ensure_ascii=False),
     )
@@ -187,6 +198,8 @@ def _name(subject: Subject) -> str:
             return subject.username
         case SlackSettings():
             return "Slack"
+        case SchedulerControl():
+            return "Scheduler"
         case _:
             return subject.name
 

@@ -1,15 +1,18 @@
 """Executions: what was run and how it went, listed and counted. Running is left to `services.runs`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.executions import FAILED, RUNNING, SUCCESS
+from cronjobs.models.executions import FAILED, RUNNING, STATES, STATUS_OF, STATUSES, SUCCESS
 from cronjobs.services import errors, jobs
 from cronjobs.services.pages import Page, Slice, Timeline
 from cronjobs.services.periods import Period
+from crossfade import clock
 
 _PLACES = 2
 _TIMELINE = Timeline(JobExecution.started_at, JobExecution.id)
@@ -21,6 +24,7 @@ class Wanted:
 
     job_id: str | None = None
     statuses: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
     trigger_types: tuple[str, ...] = ()
     execution_types: tuple[str, ...] = ()
     period: Period = field(default_factory=Period)
@@ -124,6 +128,23 @@ def job_statistics(session: Session, job_id: str) -> JobStatistics:
     return JobStatistics(job, counted, session.scalar(select(JobExecution).where(latest)))
 
 
+def state(execution: JobExecution) -> str:
+    """Where the run stands; rows of code that doesn't know states mean their status."""
+    return execution.state or execution.status
+
+
+def states(session: Session, *, since: datetime) -> dict[str, int]:
+    """By state, how many runs are not over, and how many are of those that started after `since` (aware)."""
+    of_row = func.coalesce(JobExecution.state, JobExecution.status)
+    begun = JobExecution.started_at >= clock.naive_utc(since)
+    counted = dict.fromkeys(STATES, 0)
+    for status in STATUSES:
+        which = [JobExecution.status == status, *(() if status == RUNNING else (begun,))]
+        rows = session.execute(select(of_row, func.count()).where(*which).group_by(of_row))
+        counted.update((name, count) for name, count in rows)
+    return counted
+
+
 def _count(status: str) -> ColumnElement[int]:
     return func.count(case((JobExecution.status == status, 1)))
 
@@ -139,7 +160,23 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     ):
         if values:
             conditions.append(column.in_(values))
+    if wanted.states:
+        conditions.append(_is_in(wanted.states))
     return conditions
+
+
+def _is_in(states: Iterable[str]) -> ColumnElement[bool]:
+    """That a run is in one of these states. By its status first, which the indexes begin with."""
+    known = {state for state in states if state in STATUS_OF}
+    statuses = sorted({STATUS_OF[state] for state in known})
+    within = JobExecution.status.in_(statuses)
+    if known >= {state for state, status in STATUS_OF.items() if status in statuses}:
+        return within  # all that there are of these statuses
+    # A null state is the one that is called like the status.
+    plain = [status for status in statuses if status in known]
+    unnamed = and_(JobExecution.state.is_(None), JobExecution.status.in_(plain))
+    named = JobExecution.state.in_(sorted(known))
+    return and_(within, or_(named, unnamed) if plain else named)
 
 
 def _unknown() -> errors.NotFoundError:

@@ -67,6 +67,7 @@ def bodies(settings: Settings, person: Person, target: str) -> dict[str, Any]:
         "POST /pic-teams": {"name": "Storage"},
         "PUT /pic-teams/{team_id}": {"name": "Storage"},
         "PUT /settings/slack": {"channel": "#jobs"},
+        "PUT /scheduler/owner": {"owner": "fastapi"},
     }
 
 
