@@ -67,6 +67,10 @@ bench: $(FOR_WORKING) ## measure
 bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all directions, beside other tools: minutes
 	@$(VENV)/bin/python benchmarks/copying.py --rows $(ROWS)
 
+.PHONY: bench-scheduler
+bench-scheduler: $(FOR_WORKING) ## measure a thousand jobs due at once, and claims, beside APScheduler and a pool of threads: minutes
+	@$(VENV)/bin/python benchmarks/scheduling.py
+
 .PHONY: lock
 lock: $(FOR_WORKING) ## choose the newest versions that pyproject.toml allows, and pin them
 	$(COMPILE) --extra cronjobs --group build --output-file requirements/run.txt

@@ -50,7 +50,7 @@ def served(url: URL | None) -> Generator[Served]:
     """All three on a filled database: the empty one at `url`, or a new SQLite file. They end with the block."""
     with tempfile.TemporaryDirectory(prefix="crossfade-bench-") as name, ExitStack() as ends:
         folder = Path(name)
-        environ = _environment(folder, url)
+        environ = environment(folder, url)
         token = _prepare(folder, environ)
         bases, sessions = {}, {}
         for stack, command in _SERVERS.items():
@@ -62,8 +62,8 @@ def served(url: URL | None) -> Generator[Served]:
         yield Served(bases, sessions, token)
 
 
-def _environment(folder: Path, url: URL | None) -> dict[str, str]:
-    """A project of its own, so that nobody's `.env` or `instance/` has a say; and no ticks while we measure."""
+def environment(folder: Path, url: URL | None) -> dict[str, str]:
+    """Variables of processes that are measured: a project of its own, so that nobody's `.env` has a say; no ticks."""
     shutil.copy(_BENCHMARKS.parent / "pyproject.toml", folder)
     environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
     # Somebody's PYTHONPATH says which tree is measured: theirs and ours must be the same.
