@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from cronjobs.models import Job, JobExecution, SchedulerNode
 from cronjobs.services import runs
+from cronjobs.services.runs import leases
 from crossfade import clock
 from crossfade.project import Project
 
@@ -104,7 +105,7 @@ def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run
 
     # What a killed process had claimed and not finished does not stay "running".
     unfinished = session.scalar(select(func.count()).where(JobExecution.status == "running"))
-    assert write(runs.reap, now=clock.now() + runs.LEASE + timedelta(minutes=1)) == unfinished
+    assert write(runs.reap, now=clock.now() + leases.LEASE + timedelta(minutes=1)) == unfinished
     session.rollback()
     assert session.scalar(select(func.count()).where(JobExecution.status == "running")) == 0
 

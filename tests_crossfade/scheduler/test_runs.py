@@ -10,6 +10,7 @@ from cronjobs.models import Job, JobExecution, SchedulerControl
 from cronjobs.services import runs
 from cronjobs.services.calls import Outcome
 from cronjobs.services.errors import InvalidCronError
+from cronjobs.services.runs import claiming, leases
 from crossfade import clock
 from crossfade.database.sessions import begin_write
 
@@ -205,7 +206,7 @@ def test_a_due_job_is_claimed_and_moved_on(session, claim, due):
     assert (row.id, row.status, row.trigger_type, row.owner) == (claimed.execution_id, "running", "scheduled", "n1")
     assert (row.execution_type, row.target) == ("webhook", "http://127.0.0.1:9/hook")
     assert row.scheduled_for == row.started_at == naive(NOON)
-    assert row.lease_until == naive(NOON) + runs.LEASE
+    assert row.lease_until == naive(NOON) + leases.LEASE
     assert fresh(session, job_id).next_run_at == naive(NOON + MINUTE)
 
 
@@ -259,18 +260,21 @@ def test_after_an_outage_the_latest_missed_run_is_made_and_the_others_are_named(
     (claimed,) = claim()
 
     assert claimed.scheduled_for == NOON
-    assert len(rows(session, job_id)) == 1
-    assert f"Job {job_id} (nightly): 90 run(s) missed since 2026-11-23T10:30:00+00:00 passed over" in caplog.text
+    (missed,) = [row for row in rows(session, job_id) if row.id != claimed.execution_id]
+    assert (missed.state, missed.status, missed.attempt, missed.missed_count) == ("missed", "failed", 0, 90)
+    assert (missed.missed_from, missed.scheduled_for) == (naive(NOON - 90 * MINUTE), naive(NOON - MINUTE))
+    assert missed.completed_at == naive(NOON)
+    assert f"Job {job_id} (nightly): 90 run(s), from 2026-11-23 10:30 UTC to 2026-11-23 11:59 UTC" in caplog.text
     assert fresh(session, job_id).next_run_at == naive(NOON + MINUTE)
 
 
-def test_a_year_of_missed_runs_is_passed_over_at_once(claim, due, caplog):
-    due(tick=NOON - timedelta(days=365))
+def test_a_year_of_missed_runs_is_passed_over_and_counted_at_once(session, claim, due):
+    job_id = due(tick=NOON - timedelta(days=365))
 
     (claimed,) = claim()
 
     assert claimed.scheduled_for == NOON
-    assert "more than 100 run(s) missed" in caplog.text
+    assert {row.missed_count for row in rows(session, job_id)} == {None, 365 * 24 * 60}
 
 
 def test_a_run_in_time_passes_nothing_over(claim, due, caplog):
@@ -381,7 +385,7 @@ def test_looking_for_due_jobs_uses_the_index(session, world):
         session.execute(text("SET LOCAL enable_seqscan = off"))
     query = (
         select(Job.id)
-        .where(*runs._due(naive(NOON)))
+        .where(*claiming.due_jobs(naive(NOON)))
         .compile(session.get_bind(), compile_kwargs={"literal_binds": True})
     )
 
@@ -423,7 +427,7 @@ def test_a_failed_run_keeps_its_reason(session, claim, due, write):
 def test_a_run_that_is_not_ours_any_more_is_not_written_over(session, claim, due, write, caplog):
     job_id = due()
     (claimed,) = claim()
-    write(runs.reap, now=NOON + runs.LEASE + MINUTE)
+    write(runs.reap, now=NOON + leases.LEASE + MINUTE)
 
     assert not write(runs.finish, claimed, Outcome(ok=True, status=200))
 
@@ -458,15 +462,16 @@ def test_a_renewed_run_outlives_its_lease(session, claim, due, write):
     job_id = due()
     (claimed,) = claim()
 
-    assert write(runs.renew, node="n1", execution_ids=[claimed.execution_id], now=NOON + runs.LEASE) == 1
-    assert write(runs.renew, node="n2", execution_ids=[claimed.execution_id]) == 0
-    assert write(runs.renew, node="n1", execution_ids=[]) == 0
+    mine = [claimed.execution_id]
+    assert write(runs.renew, node="n1", execution_ids=mine, now=NOON + leases.LEASE) == set(mine)
+    assert write(runs.renew, node="n2", execution_ids=mine) == set()
+    assert write(runs.renew, node="n1", execution_ids=[]) == set()
 
-    assert write(runs.reap, now=NOON + runs.LEASE + MINUTE / 2) == 0
-    assert write(runs.reap, now=NOON + 2 * runs.LEASE + MINUTE) == 1
+    assert write(runs.reap, now=NOON + leases.LEASE + MINUTE / 2) == 0
+    assert write(runs.reap, now=NOON + 2 * leases.LEASE + MINUTE) == 1
     (row,) = rows(session, job_id)
     assert row.error_message == "Its process (n1) ended or froze before the run did; it may have reached its target."
-    assert row.completed_at == naive(NOON + 2 * runs.LEASE + MINUTE)
+    assert row.completed_at == naive(NOON + 2 * leases.LEASE + MINUTE)
 
 
 @pytest.mark.parametrize(("age", "status"), [(timedelta(minutes=59), "running"), (timedelta(minutes=61), "failed")])
@@ -498,4 +503,4 @@ def test_each_reaped_run_is_logged(claim, due, write, caplog):
 
     assert [write(runs.reap, limit=1, now=NOON + timedelta(days=1)) for _ in range(3)] == [1, 1, 0]
 
-    assert all(f"run {each.execution_id} is closed as failed" in caplog.text for each in claimed)
+    assert all(f"run {each.execution_id} is unknown" in caplog.text for each in claimed)

@@ -132,7 +132,7 @@ def test_inactive_users_get_nothing(end, told, session, world):
 
 def test_a_run_that_is_nobodys_any_more_is_told_once(router, add_job, told, write):
     add_job("nightly")
-    (claim,) = write(runs.claim_due, node="a", stack="flask", zone=runs.clock.now().tzinfo)
+    (claim,) = write(runs.claim_due, node="a", stack="flask", zone=clock.now().tzinfo)
     later = clock.now() + 2 * runs.LEASE
 
     assert write(runs.reap, now=later) == 1

@@ -16,6 +16,7 @@ from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
 from cronjobs.scheduler import ticker
 from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services import runs
+from cronjobs.services.runs import leases
 from crossfade import clock
 
 PATIENCE = 20.0
@@ -220,7 +221,7 @@ def test_the_orphans_of_dead_processes_are_closed(start, add_job, session, statu
                 started_at=past,
                 scheduled_for=past,
                 owner="flask:gone:1:abc",
-                lease_until=past + runs.LEASE,
+                lease_until=past + leases.LEASE,
             )
         )
 
@@ -321,7 +322,7 @@ def test_a_run_that_was_claimed_before_a_long_freeze_does_not_happen(
     start, add_job, target, session, statuses, monkeypatch
 ):
     """A lease is over when the process wakes up: somebody else may have closed the run."""
-    monkeypatch.setattr(runs, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=1))
     add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
 
     start()
@@ -398,13 +399,13 @@ def test_a_scheduler_that_can_not_begin_says_so_to_who_starts_it(router, setting
 
 def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(start, add_job, target, monkeypatch, caplog):
     monkeypatch.setattr(ticker, "_RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(runs, "LEASE", timedelta(seconds=10.5))
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=10.5))
 
     def away(*_):
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
     async def expire(_, writer):
-        monkeypatch.setattr(runs, "LEASE", timedelta())
+        monkeypatch.setattr(leases, "LEASE", timedelta())
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     away.__name__ = "finish"

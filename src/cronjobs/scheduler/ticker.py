@@ -25,6 +25,7 @@ from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.nodes import Node
 from cronjobs.services import digest, maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import DEADLINE, Claim, Outcome
+from cronjobs.services.runs import leases
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession, begin_write
@@ -36,7 +37,7 @@ MOST_RUNS = 100
 """Runs that are executed side by side; what is due beyond them is left to others, or waits."""
 
 _BEAT = timedelta(seconds=5)
-_RENEWAL = runs.LEASE / 4
+_RENEWAL = leases.LEASE / 4
 _REAPING = timedelta(seconds=10)
 _REPLANNING = timedelta(seconds=5)
 _UPKEEP = timedelta(seconds=30)
@@ -238,7 +239,7 @@ class _Pulse:
 
     async def _execute(self, claim: Claim, since: float) -> None:
         try:
-            if self._loop.time() - since > runs.LEASE.total_seconds() - claim.call.deadline:
+            if self._loop.time() - since > leases.LEASE.total_seconds() - DEADLINE:
                 # The process was frozen since: others may have closed the run, and then it must not happen any more.
                 outcome = Outcome(ok=False, error="The process froze between claiming the run and calling the target.")
             else:
@@ -249,7 +250,7 @@ class _Pulse:
 
     async def _record(self, claim: Claim, outcome: Outcome) -> None:
         """Writes the outcome down, and tries as long as the lease would last while the database is away."""
-        latest = self._loop.time() + runs.LEASE.total_seconds()
+        latest = self._loop.time() + leases.LEASE.total_seconds()
         while True:
             try:
                 await self._write(runs.finish, claim, outcome)

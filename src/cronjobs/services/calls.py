@@ -18,7 +18,7 @@ from cronjobs.services import drafts
 from crossfade.routes import Stack
 
 DEADLINE = 10.0
-"""Seconds that a run may take, all in all."""
+"""Seconds that an attempt may take, all in all, where its job says nothing."""
 
 Kind = Literal["webhook", "github_actions"]
 
@@ -96,8 +96,10 @@ def of(job: Job, overrides: Overrides | None = None) -> Call:
     """What a run of `job` calls. A legacy job without any target makes a call that fails and says so."""
     wanted = overrides or Overrides()
     metadata = drafts.metadata(job) if wanted.metadata is None else wanted.metadata
+    deadline = float(job.timeout_seconds or DEADLINE)
     if (job.target_url or "").strip() or not (job.github_repo or job.github_workflow_name):
-        return Call(kind="webhook", metadata=metadata, url=wanted.target_url or (job.target_url or "").strip() or None)
+        url = wanted.target_url or (job.target_url or "").strip() or None
+        return Call(kind="webhook", metadata=metadata, url=url, deadline=deadline)
     return Call(
         kind="github_actions",
         metadata=metadata,
@@ -106,6 +108,7 @@ def of(job: Job, overrides: Overrides | None = None) -> Call:
         workflow=wanted.github_workflow_name or job.github_workflow_name,
         dispatch_url=wanted.dispatch_url,
         token=wanted.github_token,
+        deadline=deadline,
     )
 
 

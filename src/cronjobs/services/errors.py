@@ -2,6 +2,7 @@
 
 ServiceError
 ├── InvalidError            a value that can't be accepted
+│   ├── InvalidPolicyError      a policy that nobody knows
 │   └── InvalidScheduleError    a job that can't be planned
 │       ├── InvalidCronError    an expression that is no schedule
 │       └── InvalidZoneError    a time zone that nobody knows
@@ -33,6 +34,12 @@ class InvalidError(ServiceError):
     """A value that is missing, malformed or against a rule."""
 
     title = "Invalid request"
+
+
+class InvalidPolicyError(InvalidError):
+    """A policy of a job that nobody knows, or a number of one that is out of range."""
+
+    title = "Invalid policy"
 
 
 class InvalidScheduleError(InvalidError):

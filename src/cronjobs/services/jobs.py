@@ -145,7 +145,7 @@ def _replan(session: WriteSession, job: Job, settings: Settings) -> None:
         return
     # A legacy row may hold an expression that never was a schedule, and somebody may change its name all the same: the
     # scheduler sees that it was not planned, and deals with it.
-    with suppress(errors.InvalidCronError):
+    with suppress(errors.InvalidScheduleError):
         runs.plan(job, zone=settings.zone)
 
 

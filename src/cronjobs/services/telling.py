@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from sqlalchemy import Table, select
 
-from cronjobs.models import Job, Notification
+from cronjobs.models import Job, Notification, SlackSettings, notifications
 from cronjobs.models.base import new_id
-from cronjobs.models.notifications import ERROR, SUCCESS, WARNING
+from cronjobs.models.executions import FAILED, MISSED, SUCCESS, UNKNOWN
 from cronjobs.services import audience, drafts, news, slack
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Line, Mail, Post
@@ -28,6 +28,12 @@ LONGEST_TITLE = 255
 """Characters: what the column holds."""
 INSERTED_AT_ONCE = 500
 
+_WORDS = {
+    FAILED: ("Job failed", "failed"),
+    MISSED: ("Job missed", "was not run"),
+    UNKNOWN: ("Job interrupted", "was interrupted, and nobody knows how far it came"),
+}
+
 _notifications = cast("Table", Notification.__table__)
 
 
@@ -37,9 +43,15 @@ class Ended:
 
     job_id: str
     execution_id: str
-    ok: bool
+    state: str
+    """success, failed, missed or unknown."""
     error: str | None
-    """Why it failed."""
+    """Why it is no success."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to see to."""
+        return self.state == SUCCESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +90,39 @@ def hold_free(session: WriteSession, job_ids: Collection[str]) -> set[str]:
     return set(session.scalars(wanted.with_for_update(read=True, key_share=True, skip_locked=True)))
 
 
-def run_ended(session: WriteSession, ended: Ended, *, moment: datetime) -> None:
-    """Tells of a run whose end was just written down; `moment` is naive UTC. Nothing if its job is gone."""
-    job = session.get(Job, ended.job_id, populate_existing=True)
-    if job is None:
+def jobs_of(session: WriteSession, job_ids: Iterable[str]) -> dict[str, Job]:
+    """The jobs of these ids that are there, as they are now."""
+    wanted = set(job_ids)
+    if not wanted:
+        return {}
+    found = session.scalars(select(Job).where(Job.id.in_(wanted)).execution_options(populate_existing=True))
+    return {job.id: job for job in found}
+
+
+def runs_ended(session: WriteSession, ended: Sequence[Ended], *, moment: datetime) -> None:
+    """Tells of runs whose end was just written down, in a fixed number of statements; `moment` is naive UTC.
+
+    Nothing of those whose job is gone.
+    """
+    jobs = jobs_of(session, (each.job_id for each in ended))
+    known = [(each, jobs[each.job_id]) for each in ended if each.job_id in jobs]
+    if not known:
         return
-    is_mailed = not ended.ok or job.notify_on_success
-    addresses = drafts.emails(job) if is_mailed and job.enable_email_notifications else []
-    listeners = audience.find(session, [job.created_by], addresses)
-    told = [each for each in listeners if each.hears_of(job.created_by)]
-    note = _of_run(job, ended)
-    write(session, [(each, note) for each in told], moment=moment)
-    if is_mailed:
-        preference = "email_on_job_success" if ended.ok else "email_on_job_failure"
-        news.put(session, *_mails(note, told, listeners, addresses, preference))
-    post(session, about=f"job {job.id}", lines=[Line(note.title), *_detail(note)], path=path_of(job.id))
+    lists = {each.execution_id: _mailed(each, job) for each, job in known}
+    listeners = audience.find(
+        session, {job.created_by for _, job in known}, {one for addresses in lists.values() for one in addresses}
+    )
+    settings = slack.current(session)
+    notes: list[tuple[Listener, Note]] = []
+    for each, job in known:
+        note = _of_run(job, each)
+        told = [listener for listener in listeners if listener.hears_of(job.created_by)]
+        notes += [(listener, note) for listener in told]
+        if not each.ok or job.notify_on_success:
+            preference = "email_on_job_success" if each.ok else "email_on_job_failure"
+            news.put(session, *_mails(note, told, listeners, lists[each.execution_id], preference))
+        _post(session, settings, f"job {job.id}", [Line(note.title), *_detail(note)], path_of(job.id))
+    write(session, notes, moment=moment)
 
 
 def job_paused(session: WriteSession, paused: Paused, *, moment: datetime) -> None:
@@ -107,7 +137,9 @@ def job_paused(session: WriteSession, paused: Paused, *, moment: datetime) -> No
 def of_paused(paused: Paused) -> Note:
     """The note of a job that was paused."""
     message = f"The job {paused.name} is paused: {paused.reason.rstrip('.')}. It runs again when somebody enables it."
-    return Note(title=titled("Job paused", paused.name), message=message, type=WARNING, job_id=paused.job_id)
+    return Note(
+        title=titled("Job paused", paused.name), message=message, type=notifications.WARNING, job_id=paused.job_id
+    )
 
 
 def titled(what: str, name: str) -> str:
@@ -130,25 +162,34 @@ def write(session: WriteSession, notes: Iterable[tuple[Listener, Note]], *, mome
 
 def post(session: WriteSession, *, about: str, lines: Sequence[Line], path: str) -> None:
     """Says something on Slack, where that is enabled."""
-    settings = slack.current(session)
+    _post(session, slack.current(session), about, lines, path)
+
+
+def _post(session: WriteSession, settings: SlackSettings | None, about: str, lines: Sequence[Line], path: str) -> None:
     if settings is not None and settings.is_enabled and settings.webhook_url:
         url, channel = settings.webhook_url, settings.channel
         news.put(session, Post(about=about, webhook_url=url, channel=channel, lines=tuple(lines), path=path))
 
 
+def _mailed(ended: Ended, job: Job) -> list[str]:
+    """The job's list, as far as it wants to hear of this."""
+    return drafts.emails(job) if job.enable_email_notifications and (not ended.ok or job.notify_on_success) else []
+
+
 def _of_run(job: Job, ended: Ended) -> Note:
     if ended.ok:
-        title, message, kind = "Job succeeded", f"The job {job.name} ran successfully.", SUCCESS
+        title, message, kind = "Job succeeded", f"The job {job.name} ran successfully.", notifications.SUCCESS
     else:
         reason = mask(ended.error or "the reason is not known").rstrip(".")
-        title, message, kind = "Job failed", f"The job {job.name} failed: {reason}.", ERROR
+        title, what = _WORDS.get(ended.state, _WORDS[FAILED])
+        message, kind = f"The job {job.name} {what}: {reason}.", notifications.ERROR
     return Note(
         title=titled(title, job.name), message=message, type=kind, job_id=job.id, execution_id=ended.execution_id
     )
 
 
 def _detail(note: Note) -> list[Line]:
-    return [] if note.type == SUCCESS else [Line(note.message)]
+    return [] if note.type == notifications.SUCCESS else [Line(note.message)]
 
 
 def _mails(

@@ -23,7 +23,8 @@ from cronjobs import passwords
 from cronjobs.fastapi_app import create_app
 from cronjobs.fastapi_app.factory import PREFIX
 from cronjobs.models import metadata
-from cronjobs.services import accounts, runs
+from cronjobs.services import accounts
+from cronjobs.services.runs import moments
 from cronjobs.testing import everything, targets, worlds
 from cronjobs.testing.client import Answer
 from cronjobs.testing.everything import Everything
@@ -255,7 +256,7 @@ def _stopped_clock(at: datetime) -> Generator[None]:
     def same(_session: Session, now: datetime | None) -> datetime:
         return clock.naive_utc(now)
 
-    with patch.object(clock, "now", return_value=at), patch.object(runs, "_moment", same):
+    with patch.object(clock, "now", return_value=at), patch.object(moments, "moment", same):
         yield
 
 
