@@ -1,4 +1,4 @@
-"""The events of one subject in their order: what a job was like at any time can be said without reading the whole log."""
+"""The events of one subject in their order: what a job was like can be said without reading the whole log."""
 
 from alembic import op
 
