@@ -4,8 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -58,6 +57,7 @@ def server():
 
 
 @pytest.fixture
-def database(server) -> str:
+def database(server) -> Generator[str]:
     """The URL of a new, empty PostgreSQL database."""
-    return server.database(f"books_{uuid.uuid4().hex}").render_as_string(hide_password=False)
+    with server.databases("books") as make:
+        yield make().render_as_string(hide_password=False)

@@ -1,28 +1,18 @@
 """A PostgreSQL server for this floor's tests, and registries of engines that leave nothing open."""
 
-import itertools
-
 import pytest
 from sqlalchemy import URL
 
 from crossfade import routes
 from crossfade.database.engines import Engines
 from crossfade.settings import Settings
-from crossfade.testing.postgres import embedded
-
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def server():
-    with embedded() as running:
-        yield running
 
 
 @pytest.fixture
 def empty(server):
     """A new PostgreSQL database, as text."""
-    return server.database(f"router_{next(_NUMBERS)}").render_as_string(hide_password=False)
+    with server.databases("router") as make:
+        yield make().render_as_string(hide_password=False)
 
 
 @pytest.fixture

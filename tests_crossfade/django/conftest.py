@@ -4,15 +4,6 @@ import uuid
 
 import pytest
 
-from crossfade.testing import postgres
-
-
-@pytest.fixture(scope="session")
-def server():
-    """A PostgreSQL server of these tests' own."""
-    with postgres.embedded() as started:
-        yield started
-
 
 @pytest.fixture
 def postgresql(server):

@@ -180,12 +180,6 @@ class Place:
             return set(inspect(connection).get_table_names())
 
 
-@pytest.fixture(scope="session")
-def server() -> Generator[postgres.Server]:
-    with postgres.embedded() as started:
-        yield started
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """The application's project, at home in a folder of this test's."""

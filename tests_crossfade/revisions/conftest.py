@@ -15,12 +15,6 @@ from crossfade.testing import postgres
 _numbers = count()
 
 
-@pytest.fixture(scope="session")
-def server() -> Generator[postgres.Server]:
-    with postgres.embedded() as started:
-        yield started
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """An empty database."""

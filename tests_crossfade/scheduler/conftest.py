@@ -18,16 +18,8 @@ from cronjobs.testing import worlds
 from crossfade import clock
 from crossfade.database.sessions import begin_write
 from crossfade.project import Project
-from crossfade.testing import postgres
 
 # --- databases --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def server():
-    """A PostgreSQL server of this folder's."""
-    with postgres.embedded() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A way past the router into databases of both kinds."""
 
-import itertools
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from sqlalchemy.pool import NullPool
 
 from crossfade import urls
 
-_NUMBERS = itertools.count()
-
 
 @pytest.fixture
 def new_database(server):
     """Makes an empty database on the server, and returns its URL."""
-    return lambda: server.database(f"transfer_{next(_NUMBERS)}").render_as_string(hide_password=False)
+    with server.databases("transfer") as make:
+        yield lambda: make().render_as_string(hide_password=False)
 
 
 @contextmanager

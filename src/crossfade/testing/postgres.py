@@ -1,8 +1,9 @@
 """A PostgreSQL server of the tests' own: the binaries come in a wheel, it starts in about a second, as root too."""
 
+import itertools
 import tempfile
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from sqlalchemy import URL, create_engine, make_url
 MEMORY = Path("/dev/shm")
 ROOM = 256 * 2**20
 """Bytes that a server and a few small databases need."""
+
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,32 @@ class Server:
 
     def database(self, name: str) -> URL:
         """A new, empty database of that name. One that exists is dropped first: this server holds nothing but tests."""
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._execute("CREATE DATABASE {}", name)
+        return self.url.set(database=name)
+
+    @contextmanager
+    def databases(self, prefix: str) -> Generator[Callable[[], URL]]:
+        """Makes new, empty databases; all are dropped with the block, so that a long run doesn't fill the memory."""
+        made: list[str] = []
+
+        def make() -> URL:
+            made.append(f"{prefix}_{next(_NUMBERS)}")
+            return self.database(made[-1])
+
+        try:
+            yield make
+        finally:
+            for name in made:
+                self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _execute(self, statement: str, name: str) -> None:
         engine = create_engine(self.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
-                quoted = connection.dialect.identifier_preparer.quote(name)
-                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
-                connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+                connection.exec_driver_sql(statement.format(connection.dialect.identifier_preparer.quote(name)))
         finally:
             engine.dispose()
-        return self.url.set(database=name)
 
 
 def memory(room: int) -> Path | None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -50,21 +50,23 @@ def shop_server():
 
 
 @pytest.fixture
-def empty(tmp_path, shop_server) -> Callable[[str], str]:
+def empty(tmp_path, shop_server) -> Generator[Callable[[str], str]]:
     """Makes a database without tables, and returns its URL."""
+    with shop_server.databases("shop") as make_database:
 
-    def make(engine):
-        number = next(_NUMBERS)
-        if engine == "postgresql":
-            url = shop_server.database(f"shop_{number}").render_as_string(hide_password=False)
-            with psycopg.connect(url, autocommit=True) as connection:
-                # What is committed must survive the crashes that these tests make.
-                connection.execute(f"ALTER DATABASE shop_{number} SET synchronous_commit = on")
-            return url
-        (tmp_path / f"shop_{number}.db").touch()
-        return f"sqlite:///{tmp_path}/shop_{number}.db"
+        def make(engine):
+            if engine == "postgresql":
+                url = make_database()
+                text = url.render_as_string(hide_password=False)
+                with psycopg.connect(text, autocommit=True) as connection:
+                    # What is committed must survive the crashes that these tests make.
+                    connection.execute(f"ALTER DATABASE {url.database} SET synchronous_commit = on")
+                return text
+            path = tmp_path / f"shop_{next(_NUMBERS)}.db"
+            path.touch()
+            return f"sqlite:///{path}"
 
-    return make
+        yield make
 
 
 @pytest.fixture

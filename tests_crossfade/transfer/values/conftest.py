@@ -176,15 +176,14 @@ def crossing(server):
 
 
 @pytest.fixture
-def end(tmp_path, server):
+def end(tmp_path, new_database):
     """Makes an empty database of a role on an engine, with the tables of some metadata, as an end of a copy."""
     made = []
 
     def make(role, engine, metadata):
-        number = next(_NUMBERS)
         url = f"sqlite:///{tmp_path}/{role}.db"
         if engine == "postgresql":
-            url = server.database(f"values_{number}").render_as_string(hide_password=False)
+            url = new_database()
         else:
             (tmp_path / f"{role}.db").touch()
         maker = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))

@@ -51,15 +51,15 @@ def zoo() -> ModuleType:
 
 
 @pytest.fixture
-def empty(tmp_path, server):
+def empty(tmp_path, new_database):
     """Makes a database without tables, and returns its URL."""
 
     def make(engine):
-        number = next(_NUMBERS)
         if engine == "postgresql":
-            return server.database(f"zoo_{number}_{id(tmp_path)}")
-        (tmp_path / f"zoo_{number}.db").touch()
-        return make_url(f"sqlite:///{tmp_path}/zoo_{number}.db")
+            return make_url(new_database())
+        path = tmp_path / f"zoo_{next(_NUMBERS)}.db"
+        path.touch()
+        return make_url(f"sqlite:///{path}")
 
     return make
 
