@@ -11,7 +11,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from crossfade.database import files
 from crossfade.database.engines import Engines, checked_out
@@ -139,6 +139,21 @@ def test_a_retired_engine_says_where_it_was_made(engines, any_route):
         sync_engine.connect()
     with pytest.raises(EngineRetiredError, match=__file__):
         asyncio.run(rows(async_engine))
+
+
+async def test_a_connection_that_is_out_while_all_is_disposed_is_closed_when_it_comes_back(engines, any_route):
+    connection = engines.sync_engine(any_route).connect()
+    asynchronous = await engines.async_engine(any_route).connect()
+    closed = []
+    for engine in (engines.sync_engine(any_route), engines.async_engine(any_route).sync_engine):
+        event.listen(engine.pool, "close", lambda driver, _: closed.append(driver))
+
+    await engines.adispose()
+    assert closed == []
+    connection.close()
+    await asynchronous.close()
+
+    assert len(closed) == 2
 
 
 def test_a_disposed_engine_connects_again(engines, any_route):
@@ -330,7 +345,7 @@ def test_a_registry_that_nobody_holds_is_let_go():
 LOOP_GONE = """
     import asyncio, sys
     from pathlib import Path
-    from sqlalchemy import text
+    from sqlalchemy import event, text
     from crossfade.router import Router
     from crossfade.settings import Settings
 
@@ -361,7 +376,7 @@ def test_asyncpg_is_disposed_after_its_loop_without_a_fuss(empty):
 FORK = """
     import os, sys
     from pathlib import Path
-    from sqlalchemy import text
+    from sqlalchemy import event, text
     from crossfade import routes
     from crossfade.database.engines import Engines
     from crossfade.settings import Settings

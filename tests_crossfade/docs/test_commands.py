@@ -15,6 +15,8 @@ from crossfade.testing import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+# Those of the examples are run in the examples: see test_examples.
+READ = [page for page in PAGES if "examples" not in page.parts]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 # What continuous integration runs as it is: `.ci/run` is these.
@@ -44,7 +46,7 @@ SERVERS = {
 
 def commands() -> list[str]:
     """The lines after `$ ` in the console blocks, each once."""
-    lines = [line for page in PAGES for block in BLOCK.findall(page.read_text()) for line in block.splitlines()]
+    lines = [line for page in READ for block in BLOCK.findall(page.read_text()) for line in block.splitlines()]
     return list(dict.fromkeys(line.removeprefix("$ ") for line in lines if line.startswith("$ ")))
 
 

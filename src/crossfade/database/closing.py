@@ -7,7 +7,10 @@ loop's end. Which engines are to be closed is left to `engines`.
 import asyncio
 import threading
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 
+from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
@@ -29,6 +32,18 @@ def close(engine: AsyncEngine, loop: LoopReference | None) -> asyncio.Task[None]
         closer.join()
         return None
     return _close_on(loop(), engine)
+
+
+@contextmanager
+def latecomers_closed(engine: Engine) -> Generator[None]:
+    """Around the closing of an engine's idle connections: those that are out are closed when they come back.
+
+    Their pool is nobody's by then, and would keep them open until it is collected.
+    """
+    pool = engine.pool
+    yield
+    if engine.pool is not pool:
+        event.listen(pool, "checkin", lambda _connection, entry: entry.close())
 
 
 def _close_on(loop: asyncio.AbstractEventLoop | None, engine: AsyncEngine) -> asyncio.Task[None] | None:

@@ -123,21 +123,23 @@ class Engines:
     def dispose(self) -> None:
         """Closes all idle connections. The engines stay, and connect again if they are used."""
         for made in self._all():
-            if made.asynchronous is None:
-                made.engine.dispose()
-            else:
-                made.closing = closing.close(made.asynchronous, made.loop)
+            with closing.latecomers_closed(made.engine):
+                if made.asynchronous is None:
+                    made.engine.dispose()
+                else:
+                    made.closing = closing.close(made.asynchronous, made.loop)
         self._let_memory_go()
 
     async def adispose(self) -> None:
         """The same from a running event loop."""
         for made in self._all():
-            if made.asynchronous is None:
-                made.engine.dispose()
-            elif made.loop is None or made.loop() is closing.running_loop():
-                await made.asynchronous.dispose()
-            else:
-                made.closing = closing.close(made.asynchronous, made.loop)
+            with closing.latecomers_closed(made.engine):
+                if made.asynchronous is None:
+                    made.engine.dispose()
+                elif made.loop is None or made.loop() is closing.running_loop():
+                    await made.asynchronous.dispose()
+                else:
+                    made.closing = closing.close(made.asynchronous, made.loop)
         self._let_memory_go()
 
     def _all(self) -> list[_Made]:

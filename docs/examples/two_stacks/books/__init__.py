@@ -1,0 +1,1 @@
+"""A list of books, on Flask and on FastAPI at once."""
