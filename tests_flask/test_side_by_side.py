@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +14,16 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import Engine, create_engine, insert, make_url, select
+from sqlalchemy.exc import DBAPIError
 
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobExecution, PicTeam
 from cronjobs.settings import Settings
 from cronjobs.testing.worlds import PASSWORD, add_people
 from crossfade import revisions
 from crossfade.project import Project
 from crossfade.router import Router
-from crossfade.testing import servers
+from crossfade.testing import postgres, servers
 
 ROOT = Project.find().root
 BINARIES = Path(sys.executable).parent
@@ -67,6 +71,24 @@ def database(tmp_path: Path) -> Path:
     add_people(router, settings)
     router.dispose()
     return path
+
+
+@pytest.fixture
+def database_url(database: Path) -> str:
+    return f"sqlite:///{database}"
+
+
+@pytest.fixture
+def database_on_server() -> Generator[str]:
+    """The same on a PostgreSQL server."""
+    with postgres.embedded() as server:
+        url = server.database("real").render_as_string(hide_password=False)
+        settings = Settings.load(root=ROOT, environ={"DATABASE_URL": url})
+        router = Router(settings, name="arranging")
+        revisions.initialise(router, Project.find(ROOT))
+        add_people(router, settings)
+        router.dispose()
+        yield url
 
 
 def job(number: int) -> dict[str, object]:
@@ -145,6 +167,88 @@ def test_failed_logins_are_counted_by_all_processes_together_and_addresses_are_n
     assert rows == [(20,), (20,)], "one account, one address"
     assert address == [429] * 8
     assert over == [200] * 4
+
+
+class Writers:
+    """Clients of both stacks, and somebody who has never heard of either; `over` says that the freeze has returned."""
+
+    def __init__(self, engine: Engine, stacks: Stacks) -> None:
+        self._engine, self._stacks = engine, stacks
+        self._headers = sign_in(stacks.flask)
+        self.over = threading.Event()
+        self.acknowledged: list[str] = []
+        self.wild: list[str] = []
+
+    def create(self, base: str, name: str) -> int:
+        """A job by a stack: its status."""
+        status = httpx2.post(
+            f"{base}/jobs", json=job(0) | {"name": name}, headers=self._headers, timeout=60
+        ).status_code
+        if status == 201:
+            self.acknowledged.append(name)
+        return status
+
+    def write(self, lane: int) -> list[int]:
+        """Jobs until it is over, then some more: the statuses of these."""
+        base = self._stacks.flask if lane % 2 else self._stacks.fastapi
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            self.create(base, f"{lane}-{number}")
+        return [self.create(base, f"{lane}-late-{late}") for late in range(3)]
+
+    def write_past_everybody(self) -> bool:
+        """Teams until one is refused that was begun when it was over; False if it wasn't."""
+        while True:
+            is_over, slug = self.over.is_set(), f"wild-{len(self.wild)}"
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(PicTeam).values(slug=slug, name=slug))
+            except DBAPIError as error:
+                if is_over:
+                    return "writes are frozen" in str(error)
+            else:
+                self.wild.append(slug)
+                if is_over:
+                    return False
+
+    def stored(self) -> tuple[set[str], set[str]]:
+        with self._engine.connect() as connection:
+            slugs = select(PicTeam.slug).where(PicTeam.slug.startswith("wild"))
+            return set(connection.scalars(select(Job.name))), set(connection.scalars(slugs))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_freeze_among_writers_loses_nothing_and_lets_nothing_pass(kind: str, request: pytest.FixtureRequest) -> None:
+    """Another process freezes, and thaws."""
+    url = request.getfixturevalue("database_on_server" if kind == "postgresql" else "database_url")
+    environ = environment(DATABASE_URL=url, SCHEDULER_ENABLED="false")
+    engine = create_engine(make_url(url).set(drivername="sqlite" if kind == "sqlite" else "postgresql+psycopg"))
+
+    def crossfade(command: str) -> None:
+        subprocess.run([f"{BINARIES}/crossfade", command], env=environ, check=True, capture_output=True)
+
+    with serving(environ, processes=1) as stacks, ThreadPoolExecutor(5) as pool:
+        writers = Writers(engine, stacks)
+        writing = [pool.submit(writers.write, lane) for lane in range(4)]
+        past_everybody = pool.submit(writers.write_past_everybody)
+        while len(writers.acknowledged) < 10 or not writers.wild:
+            time.sleep(0.05)
+        crossfade("freeze")
+        frozen = writers.stored()
+        writers.over.set()
+        late = [status for each in writing for status in each.result()]
+        was_refused = past_everybody.result()
+        after = writers.stored()
+        told = (set(writers.acknowledged), set(writers.wild))
+        crossfade("thaw")
+        again = [writers.create(base, f"again {base}") for base in (stacks.flask, stacks.fastapi)]
+    engine.dispose()
+
+    assert late == [503] * 12
+    assert was_refused
+    assert after == frozen == told
+    assert again == [201, 201]
 
 
 def test_servers_under_testing_fire_nothing_whatever_else_is_set(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossfade import redaction, revisions, urls
+from crossfade import fence, redaction, revisions, urls
 from crossfade.database import probe
 from crossfade.database.engines import Engines
 from crossfade.errors import (
@@ -30,6 +30,7 @@ from crossfade.errors import (
     UnknownRevisionError,
     UnreachableError,
 )
+from crossfade.fence import Freeze
 from crossfade.findings import Finding
 from crossfade.project import Project
 from crossfade.revisions import opening
@@ -171,8 +172,8 @@ def _database(project: Project, route: Route) -> tuple[list[Finding], bool]:
     """Is it there, at the newest revision, like the models, and meant for this? And is it ours at all?"""
     engines = Engines(name="crossfade:doctor", statement_timeout=0)
     try:
-        with opening.reading(route, engines):
-            pass
+        with opening.reading(route, engines) as connection:
+            freeze = fence.frozen(connection)
         (report,) = revisions.check([route], project)
     except CrossfadeError as error:
         return [of_error(error)], False
@@ -199,7 +200,16 @@ def _database(project: Project, route: Route) -> tuple[list[Finding], bool]:
                 "Point this environment at a database of its own, or set APP_ENV to what the database is for.",
             )
         )
+    if freeze is not None:
+        findings.append(_of_freeze(route, freeze))
     return findings, route.in_memory or report.before is not None
+
+
+def _of_freeze(route: Route, freeze: Freeze) -> Finding:
+    why = f": {redaction.mask(freeze.reason)}" if freeze.reason else ""
+    since = freeze.since.isoformat(timespec="seconds")
+    message = f"{route.masked} ({route.source}): writes have been frozen since {since}{why}"
+    return Finding("writes-frozen", "warning", message, "Run `crossfade thaw` when that is over.")
 
 
 async def _one_database(router: Router, route: Route) -> list[Finding]:

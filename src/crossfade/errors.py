@@ -49,6 +49,9 @@
         ├── NotReadyError                        two databases that don't fit for a copy or a proof
         ├── DanglingError                        rows that would refer to rows that are left behind
         ├── SchemaBusyError                      somebody holds on to what is to be upgraded
+        ├── WritesFrozenError                    a write to a database that is frozen
+        ├── WritersBusyError                     writers that don't end, so that it can't be frozen or cleared
+        ├── FreezeImpossibleError                none of the tables that are to be frozen are there
         ├── CopyRunningError                     another copy writes to the same target
         ├── CopyUnfinishedError                  the target holds half of another copy
         ├── TargetChangedError                   somebody else wrote where a copy is unfinished
@@ -437,6 +440,30 @@ class SchemaBusyError(RefusedError):
     """{url} ({source}) can't be upgraded now, others hold on to it: {reason}. Nothing was changed; try again."""
 
     code = "schema-busy"
+
+
+class WritesFrozenError(RefusedError):
+    """Writes to {url} ({source}) are frozen. Nothing was changed; reading goes on.
+
+    `crossfade doctor` says since when and why, `crossfade thaw` lets writers in again.
+    """
+
+    code = "writes-frozen"
+
+
+class WritersBusyError(RefusedError):
+    """{url}: others were in the way for {seconds:.0f} s, {reason}. Let them end, or end them; then call it again."""
+
+    code = "writers-busy"
+
+
+class FreezeImpossibleError(RefusedError):
+    """{url} has none of the tables that are to be frozen. Nothing was changed.
+
+    `crossfade init` makes them; `crossfade routes` says which databases the stacks use.
+    """
+
+    code = "freeze-impossible"
 
 
 class CopyRunningError(RefusedError):

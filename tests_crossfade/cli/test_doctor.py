@@ -174,6 +174,17 @@ def test_a_database_that_is_meant_for_something_else(findings):
     assert "is stamped development, but this environment is production" in finding["message"]
 
 
+@pytest.mark.usefixtures("ready")
+def test_a_database_that_is_frozen(findings, here):
+    here("freeze", "--reason", "moving, postgresql://u:hunter2@h/x")
+
+    (finding,) = findings()["writes-frozen"]
+
+    assert finding["severity"] == "warning"
+    assert "moving" in finding["message"]
+    assert "crossfade thaw" in finding["remedy"]
+
+
 def test_databases_that_should_be_two_and_are_one(findings, here, bookshop):
     assert here("init").returncode == 0
     (bookshop / "instance" / "own.db").hardlink_to(bookshop / "instance" / "cron_jobs.db")

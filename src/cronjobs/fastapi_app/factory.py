@@ -27,7 +27,7 @@ from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems
 from cronjobs.web.problems import Problem
-from crossfade.errors import UnreachableError
+from crossfade.errors import UnreachableError, WritesFrozenError
 from crossfade.fastapi import install, lifespan
 from crossfade.router import Router
 
@@ -110,6 +110,10 @@ def _answer_errors_as_json(app: FastAPI) -> None:
     @app.exception_handler(IntegrityError)
     async def collided(_: Request, __: IntegrityError) -> JSONResponse:
         return _answer(problems.of_collision())
+
+    @app.exception_handler(WritesFrozenError)
+    async def frozen(_: Request, __: WritesFrozenError) -> JSONResponse:
+        return _answer(problems.of_frozen())
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(UnreachableError)

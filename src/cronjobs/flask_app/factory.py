@@ -20,7 +20,7 @@ from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems, requests
 from cronjobs.web.problems import Problem
-from crossfade.errors import UnreachableError
+from crossfade.errors import UnreachableError, WritesFrozenError
 from crossfade.flask import SQLAlchemy
 from crossfade.router import Router
 
@@ -94,6 +94,10 @@ def _answer_errors_as_json(app: Flask) -> None:
     @app.errorhandler(IntegrityError)
     def collided(_: IntegrityError) -> Response:
         return _answer(problems.of_collision())
+
+    @app.errorhandler(WritesFrozenError)
+    def frozen(_: WritesFrozenError) -> Response:
+        return _answer(problems.of_frozen())
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(UnreachableError)

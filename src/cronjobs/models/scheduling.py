@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cronjobs.models.base import Base, Identified
 from crossfade import clock
+from crossfade.fence import STAYS_WRITABLE
 
 BOTH = "both"
 OFF = "off"
@@ -17,6 +18,8 @@ class SchedulerNode(Identified, Base):
     """A process that ticks. Its heartbeat says that it is alive."""
 
     __tablename__ = "scheduler_nodes"
+    # A heartbeat is about a process, not about the application: nobody misses it in another database.
+    __table_args__ = ({"info": {STAYS_WRITABLE: True}},)
 
     stack: Mapped[str] = mapped_column(String(20))
     host: Mapped[str] = mapped_column(String(255))

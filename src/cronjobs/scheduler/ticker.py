@@ -27,9 +27,9 @@ from cronjobs.services import digest, maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import DEADLINE, Claim, Outcome
 from cronjobs.services.runs import leases
 from cronjobs.settings import Settings
-from crossfade import clock
+from crossfade import clock, fence
 from crossfade.database.sessions import WriteSession, begin_write
-from crossfade.errors import CrossfadeError
+from crossfade.errors import CrossfadeError, WritesFrozenError
 from crossfade.router import Router
 from crossfade.routes import Stack
 
@@ -39,6 +39,8 @@ MOST_RUNS = 100
 _BEAT = timedelta(seconds=5)
 _RENEWAL = leases.LEASE / 4
 _REAPING = timedelta(seconds=10)
+_AFTER_A_FREEZE = timedelta(seconds=30)
+"""In which those who have run something write it down, before anybody takes it for dead: they try each second."""
 _REPLANNING = timedelta(seconds=5)
 _UPKEEP = timedelta(seconds=30)
 _PRUNING = timedelta(hours=1)
@@ -117,6 +119,7 @@ class _Pulse:
         self._troubled: set[str] = set()
         self._last_pass: dict[str, Any] = {"at": None, "claimed": 0, "reaped": 0, "replanned": 0}
         self._replanned_at: datetime | None = None
+        self._reaping_from = 0.0
 
     def run(self) -> None:
         """The thread's body."""
@@ -254,8 +257,11 @@ class _Pulse:
         while True:
             try:
                 await self._write(runs.finish, claim, outcome)
-            except _TroubleError:
-                if self._loop.time() > latest:
+            except _TroubleError as trouble:
+                if isinstance(trouble.__cause__, WritesFrozenError):
+                    # However long it lasts: the run has happened, and nobody closes it meanwhile.
+                    latest = self._loop.time() + leases.LEASE.total_seconds()
+                elif self._loop.time() > latest:
                     # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
                     logger.error("Job %s, run %s: its outcome could not be stored", claim.job_id, claim.execution_id)  # noqa: TRY400
                     return
@@ -274,6 +280,14 @@ class _Pulse:
             await self._write(runs.renew, node=self._node.name, execution_ids=mine)
 
     async def _reap(self) -> None:
+        """Closes what nobody will finish; not while nobody could, nor before those who wait for that have their turn.
+
+        A freeze that outlasts a lease is seen here before it ends: a lease is longer than the time between two looks.
+        """
+        if await self._look(_is_frozen):
+            self._reaping_from = self._loop.time() + _AFTER_A_FREEZE.total_seconds()
+        if self._loop.time() < self._reaping_from:
+            return
         while (reaped := await self._write(runs.reap)) == runs.REAPED_AT_ONCE:
             continue
         self._last_pass["reaped"] = reaped
@@ -353,8 +367,10 @@ class _Pulse:
         except (SQLAlchemyError, CrossfadeError, OSError) as error:
             if name not in self._troubled:
                 self._troubled.add(name)
+                # A freeze is no fault: somebody wants it so.
+                level = logging.WARNING if isinstance(error, WritesFrozenError) else logging.ERROR
                 # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
-                logger.error("The scheduler of %s can't %s, and goes on trying: %s", self._node.name, name, error)  # noqa: TRY400
+                logger.log(level, "The scheduler of %s can't %s, and goes on trying: %s", self._node.name, name, error)
             raise _TroubleError from error
         if name in self._troubled:
             self._troubled.discard(name)
@@ -364,6 +380,10 @@ class _Pulse:
 
 class _TroubleError(Exception):
     """The database failed; it was logged."""
+
+
+def _is_frozen(session: Session) -> bool:
+    return fence.frozen(session.connection()) is not None
 
 
 async def _threaded(work: Callable[[], T]) -> T:

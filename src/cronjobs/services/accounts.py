@@ -29,6 +29,7 @@ from cronjobs.services.errors import (
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession, begin_write, off_loop
+from crossfade.errors import WritesFrozenError
 
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$2sMClx5chNefTZqOUFOqRg$XiClDzsoUF7n0MoeCjvss45aV8NGLiief1EGch4LsyU"
 """Verified when there is no such user, so that the answer takes as long as if there were."""
@@ -249,9 +250,16 @@ def _rehash(session: Session, user: User, password: str) -> None:
     old = user.password_hash
     new = off_loop(passwords.hash_password, password)
     writer = begin_write(session)
-    if _locked(writer, user.id).password_hash == old:
-        user.password_hash = new
-        writer.flush()
+    if _locked(writer, user.id).password_hash != old:
+        return
+    try:
+        # A savepoint: what PostgreSQL refuses would take the login along.
+        with writer.begin_nested():
+            user.password_hash = new
+            writer.flush()
+    except WritesFrozenError:
+        # The old one is as good as ever, and the next login replaces it.
+        return
 
 
 def _alone(session: Session) -> WriteSession:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job
-from crossfade import revisions
+from crossfade import fence, revisions
 from crossfade.errors import UnreachableError
 from crossfade.router import Router
 from crossfade.routes import Stack
@@ -23,6 +23,8 @@ class DatabaseHealth:
     mode: str
     reachable: bool
     revision: str | None
+    frozen: bool = False
+    """Whether writes are refused for the moment; reading goes on, so the stack is healthy."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ def look(session: Session, *, stack: Stack, router: Router, scheduler_running: b
     mode = router.route(stack).mode
     try:
         revision = revisions.current(session.connection())
+        frozen = fence.frozen(session.connection()) is not None
         count = session.scalar(select(func.count()).select_from(Job).where(Job.is_active)) if revision else None
     except (DBAPIError, UnreachableError) as error:
         logger.warning("The database of %s is out of reach: %s", stack, error)
         session.rollback()
         return Health("unhealthy", scheduler_running, None, stack, DatabaseHealth(mode, reachable=False, revision=None))
-    return Health("healthy", scheduler_running, count, stack, DatabaseHealth(mode, reachable=True, revision=revision))
+    database = DatabaseHealth(mode, reachable=True, revision=revision, frozen=frozen)
+    return Health("healthy", scheduler_running, count, stack, database)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import User, UserNotificationPreferences, UserUiPreferences
 from cronjobs.services.errors import NotFoundError
 from crossfade.database.sessions import WriteSession, begin_write
+from crossfade.errors import WritesFrozenError
 
 DEFAULT_COLUMNS: Mapping[str, bool] = {
     "pic_team": True,
@@ -22,12 +23,21 @@ DEFAULT_COLUMNS: Mapping[str, bool] = {
 
 
 def notifications(session: Session, user_id: str) -> UserNotificationPreferences:
-    """What a user wants to be told; made with the defaults on first use. Raises NotFoundError for an unknown user."""
+    """What a user wants to be told; made with the defaults on first use. Raises NotFoundError for an unknown user.
+
+    While writes are frozen, the defaults, which nobody keeps.
+    """
     _existing(session, user_id)
     found = _notifications(session, user_id)
     if found is not None:
         return found
-    return _made(begin_write(session), user_id)
+    writer = begin_write(session)
+    try:
+        # A savepoint: what PostgreSQL refuses would take the whole answer along.
+        with writer.begin_nested():
+            return _made(writer, user_id)
+    except WritesFrozenError:
+        return _unsaved(user_id)
 
 
 def change_notifications(
@@ -75,6 +85,12 @@ def _made(session: WriteSession, user_id: str) -> UserNotificationPreferences:
         session.add(found)
         session.flush()
     return found
+
+
+def _unsaved(user_id: str) -> UserNotificationPreferences:
+    columns: Any = UserNotificationPreferences.__table__.columns
+    defaults = {column.name: column.default.arg for column in columns if isinstance(column.type, Boolean)}
+    return UserNotificationPreferences(user_id=user_id, **defaults)
 
 
 def _shown(stored: str | None) -> dict[str, bool]:

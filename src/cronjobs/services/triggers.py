@@ -5,6 +5,7 @@ In two steps, with the call between them in which no transaction is held: `begin
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Final
 
 from cronjobs.models import Job, User
 from cronjobs.models.executions import FAILED, SUCCESS, WEBHOOK
@@ -15,6 +16,10 @@ from cronjobs.services.telling import Paused
 from cronjobs.settings import Settings, is_sendable
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
+
+PAUSES: Final = (0.5,) * 20
+"""Seconds between the tries to write down how a run went while writes are frozen: it has happened, whatever is said.
+Whoever waited for it is told after the last that it is running: nothing else is written."""
 
 _FOR_WEBHOOKS = ("target_url",)
 _FOR_WORKFLOWS = ("github_owner", "github_repo", "github_workflow_name", "dispatch_url", "github_token")

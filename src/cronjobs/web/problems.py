@@ -76,6 +76,12 @@ def of_unreachable() -> Problem:
     return of_status(HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
 
 
+def of_frozen() -> Problem:
+    """Writes are frozen, for the moments in which the application moves to another database."""
+    sentence = "Writes are frozen for the moment, reading goes on. Nothing was changed. Try again soon."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Writes frozen", sentence, headers={"Retry-After": "5"})
+
+
 def of_validation(error: ValidationError) -> errors.InvalidError:
     """The refusal of a body that does not fit its schema: names the fields, never repeats the values."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)

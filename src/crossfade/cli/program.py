@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import additions, copy, doctor, guard, init, routes, up, verify
+from crossfade.cli import additions, copy, doctor, freeze, guard, init, routes, up, verify
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 
@@ -32,6 +32,8 @@ app.command("routes")(routes.routes)
 app.command("doctor")(doctor.doctor)
 app.command("copy")(copy.copy)
 app.command("verify")(verify.verify)
+app.command("freeze")(freeze.freeze)
+app.command("thaw")(freeze.thaw)
 app.add_typer(guard.app, name="guard")
 
 

@@ -64,6 +64,8 @@ def verify(
                 report = VerifyReport(source=here.masked, target=there.masked, shared=True)
             else:
                 checks.ensure_ready(here, there, plan)
+                if repair:
+                    ends.refuse_frozen(there)
                 with progress.shown(quiet=as_json) as listener:
                     report = verifying.verify(
                         here, there, plan, quick=quick, repair=repair, extra=extra, listener=listener

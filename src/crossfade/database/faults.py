@@ -1,7 +1,7 @@
 """What a driver says when a database can't be reached or written, in words that name the cause and its place.
 
 Every driver says it differently (a code, a sentence of libpq, an error of the operating system); one function reads
-them all. Errors of statements are left as SQLAlchemy raises them.
+them all. Errors of statements are left as SQLAlchemy raises them, but for what the fence of a frozen database says.
 """
 
 import os
@@ -19,10 +19,17 @@ from crossfade.errors import (
     LoginRefusedError,
     NotADatabaseError,
     UnreachableError,
+    WritesFrozenError,
 )
 from crossfade.routes import Route
 
 Inode = tuple[int, int]
+
+FROZEN = "crossfade: writes are frozen"
+"""What a frozen database answers to a write; SQLite gives its triggers no code of their own."""
+FROZEN_STATE = "57FRZ"
+"""The same as PostgreSQL's SQLSTATE: of the class of interventions by an operator, which drivers take for a passing
+trouble and not for a fault of the statement."""
 
 _UNKNOWN_HOST = re.compile(
     r"could not translate host name|failed to resolve host|name or service not known|nodename nor servname"
@@ -60,8 +67,13 @@ def while_connecting(error: BaseException, route: Route) -> CrossfadeError:
 
 
 def while_using(error: BaseException, route: Route, opened: Inode | None) -> CrossfadeError | None:
-    """The error to raise for one on an open SQLite connection that is about its file; None for all others."""
+    """The error to raise for one on an open connection: of a frozen database, or about SQLite's file.
+
+    None for all others, which are about a statement.
+    """
     text = str(error).lower()
+    if getattr(error, "sqlstate", None) == FROZEN_STATE or text == FROZEN:
+        return WritesFrozenError(url=route.masked, source=route.source)
     if route.path is None or not any(word in text for word in ("readonly", "disk i/o", "unable to open")):
         return None
     if opened is not None and inode(route) != opened:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, create_engine, inspect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from crossfade import clock
+from crossfade import clock, fence
 from crossfade.database import stamps
 from crossfade.database.engines import Engines
 from crossfade.database.sessions import WriteSession, begin_write
@@ -99,7 +99,7 @@ def initialise(
 
     A database in memory can be made for a Router only, because it lives in the process that uses it. Safe to repeat and
     to run twice at once. Raises the first error that it meets: UnreachableError and its kin, ForeignSchemaError,
-    UnknownRevisionError, SchemaBusyError; the databases before it are done, its own is unchanged.
+    UnknownRevisionError, SchemaBusyError, WritesFrozenError; the databases before it are done, its own is unchanged.
     """
     router = databases if isinstance(databases, Router) else None
     parts = _Parts.of(project, router)
@@ -173,6 +173,8 @@ def _bring_up(connection: Connection, routes: Sequence[Route], parts: _Parts) ->
     route, revisions = routes[0], parts.revisions
     before = current(connection)
     if before is not None:
+        if revisions.pending(connection):
+            fence.refuse_frozen(connection, route)
         applied = revisions.upgrade(connection)
         return _report(
             routes,
@@ -194,6 +196,7 @@ def _bring_up(connection: Connection, routes: Sequence[Route], parts: _Parts) ->
 def _adopt(connection: Connection, routes: Sequence[Route], parts: _Parts) -> Report:
     route, revisions = routes[0], parts.revisions
     mendable = _refuse_foreign(connection, route, parts)
+    fence.refuse_frozen(connection, route)
     copy = opening.copy_beside(route, clock.now().strftime("%Y%m%dT%H%M%S%fZ"))
     added = adoptions.mend(connection, revisions.baseline(connection.dialect), mendable)
     revisions.stamp(connection, revisions.base)

@@ -50,7 +50,8 @@ __all__ = ["Options", "copy"]
 def copy(source: End, target: End, plan: Plan, options: Options, listener: Listener) -> CopyReport:
     """Copies, and says what became of every table; `ok` of the report says whether all went as asked for.
 
-    Raises what leaves everything as it was: CopyRunningError, CopyUnfinishedError, TargetChangedError, NotReadyError;
+    Raises what leaves everything as it was: CopyRunningError, CopyUnfinishedError, TargetChangedError, NotReadyError,
+    WritesFrozenError for a target that is frozen;
     CopyFailedError and CopyInterruptedError, after which the same call goes on; UnreachableError and its kin.
     """
     began = time.monotonic()
@@ -59,6 +60,8 @@ def copy(source: End, target: End, plan: Plan, options: Options, listener: Liste
         if ends.same_database(source, target):
             report.shared = True
             return report
+        if not options.dry_run:
+            ends.refuse_frozen(target)
         with writers.writer(target) as writer:
             unfinished = _unfinished(source, target, plan, options, writer)
             handed_over = _can_be_handed_over(source, target, plan, options, writer, unfinished)

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
 
+from crossfade import fence
 from crossfade.database import probe
 from crossfade.database.engines import Engines
 from crossfade.errors import SelectionError
@@ -110,6 +111,12 @@ def same_database(source: End, target: End) -> bool:
         return all(file.exists() for file in files) and files[0].samefile(files[1])
     with source.looking() as here, target.looking() as there:
         return probe.same(here, there)
+
+
+def refuse_frozen(end: End) -> None:
+    """Raises WritesFrozenError for a database that is frozen."""
+    with end.looking() as connection:
+        fence.refuse_frozen(connection, end.route)
 
 
 def _end(role: Role, named: str, settings: Settings, engines: Engines) -> End:

@@ -1,5 +1,6 @@
 """Jobs, running them by hand, and the tools for cron expressions and targets."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -19,8 +20,11 @@ from cronjobs.fastapi_app.edge import (
     release,
     reply,
 )
+from cronjobs.models.executions import RUNNING
 from cronjobs.scheduler import runner
+from cronjobs.scheduler.courier import Courier
 from cronjobs.services import calls, jobs, news, previews, triggers
+from cronjobs.services.calls import Claim, Outcome
 from cronjobs.web import queries
 from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronRefusal, CronText, CronVerdict, cron_verdict
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
@@ -32,7 +36,9 @@ from cronjobs.web.schemas.triggers import (
     TriggeredRun,
     trial_answer,
 )
+from crossfade.errors import WritesFrozenError
 from crossfade.fastapi import Writing
+from crossfade.router import Router
 
 router = APIRouter(tags=["jobs"])
 
@@ -126,8 +132,19 @@ async def execute(
     courier.send(said)
     claim = triggers.claimed(begun)
     outcome = await runner.perform(claim, settings)
-    async with units.async_session("fastapi") as session:
-        status = await Writing(session).run(triggers.end, claim, outcome)
-        said = news.taken(session.sync_session)
-    courier.send(said)
-    return reply(TriggeredRun.of(claim, status))
+    return reply(TriggeredRun.of(claim, await _recorded(units, courier, claim, outcome)))
+
+
+async def _recorded(units: Router, courier: Courier, claim: Claim, outcome: Outcome) -> str:
+    """The run's status, written down; for which a freeze is waited out."""
+    for pause in triggers.PAUSES:
+        try:
+            async with units.async_session("fastapi") as session:
+                status = await Writing(session).run(triggers.end, claim, outcome)
+                said = news.taken(session.sync_session)
+        except WritesFrozenError:
+            await asyncio.sleep(pause)
+        else:
+            courier.send(said)
+            return status
+    return RUNNING

@@ -1,5 +1,7 @@
 """Jobs, running them by hand, and the tools for cron expressions and targets."""
 
+import time
+
 from flask import Blueprint, Response
 
 from cronjobs.flask_app.edge import (
@@ -15,14 +17,17 @@ from cronjobs.flask_app.edge import (
     signed_in,
     write,
 )
+from cronjobs.models.executions import RUNNING
 from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler import runner
 from cronjobs.services import calls, jobs, news, previews, triggers
+from cronjobs.services.calls import Claim, Outcome
 from cronjobs.web import queries
 from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronText, cron_verdict
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
 from cronjobs.web.schemas.triggers import RunOverrides, TrialRequest, TriggeredRun, trial_answer
 from crossfade.database.sessions import begin_write
+from crossfade.errors import WritesFrozenError
 
 blueprint = Blueprint("jobs", __name__)
 
@@ -102,8 +107,19 @@ def execute(job_id: str) -> Response:
     courier().send(said)
     claim = triggers.claimed(begun)
     outcome = runner.perform_blocking(claim, settings())
-    with router().session("flask") as session:
-        status = triggers.end(begin_write(session), claim, outcome)
-        said = news.taken(session)
-    courier().send(said)
-    return reply(TriggeredRun.of(claim, status))
+    return reply(TriggeredRun.of(claim, _recorded(claim, outcome)))
+
+
+def _recorded(claim: Claim, outcome: Outcome) -> str:
+    """The run's status, written down; for which a freeze is waited out."""
+    for pause in triggers.PAUSES:
+        try:
+            with router().session("flask") as session:
+                status = triggers.end(begin_write(session), claim, outcome)
+                said = news.taken(session)
+        except WritesFrozenError:
+            time.sleep(pause)
+        else:
+            courier().send(said)
+            return status
+    return RUNNING

@@ -15,6 +15,7 @@ class DatabaseHealth(Answer):
     mode: str
     reachable: bool
     revision: str | None
+    frozen: bool
 
 
 class Health(Answer):
