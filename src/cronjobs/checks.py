@@ -1,22 +1,43 @@
-"""What only this application knows to be a misconfiguration, for `crossfade doctor`, and what a copy of it means.
+"""What only this application knows to be wrong, for `crossfade doctor`, and what a copy of it means.
 
 What can't be used at all (an unknown time zone, in production a default, short or equal secret) is an error of the
 settings, which the doctor reports itself; this is about what can be used, and shouldn't.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from cronjobs.scheduler import complaints, gate
 from cronjobs.settings import Settings
 from crossfade import settings as router_settings
+from crossfade.database.engines import Engines
+from crossfade.errors import CrossfadeError
 from crossfade.findings import Finding
+from crossfade.project import Project
+from crossfade.revisions import Revisions, opening
+from crossfade.routes import resolve
+
+_STATEMENT_SECONDS = 10
 
 
 def findings(settings: router_settings.Settings) -> list[Finding]:
-    """What is wrong with the settings; nothing if they are the router's own, because ours couldn't be read."""
+    """What is wrong with the settings, and with the scheduler as the databases show it.
+
+    Nothing if the settings are the router's own, because ours couldn't be read.
+    """
     if not isinstance(settings, Settings):
         return []
-    return [*_scheduler(settings), *_private_targets(settings), *_origins(settings), *_mail(settings)]
+    return [
+        *_scheduler(settings),
+        *_jobs(settings),
+        *_private_targets(settings),
+        *_origins(settings),
+        *_mail(settings),
+    ]
 
 
 def copied(settings: router_settings.Settings, tables: Collection[str]) -> list[str]:
@@ -43,6 +64,32 @@ def _scheduler(settings: Settings) -> list[Finding]:
             "Unset SCHEDULER_ENABLED for test runs, or TESTING where jobs shall be fired.",
         )
     ]
+
+
+def _jobs(settings: Settings) -> list[Finding]:
+    """What keeps jobs from being fired, where this environment wants them to be."""
+    if not gate.enabled(settings):
+        return []
+    try:
+        with _sessions(settings) as sessions:
+            return complaints.complaints(sessions) if sessions else []
+    except (CrossfadeError, SQLAlchemyError):
+        # A database that can't be reached, or hasn't our schema: the doctor's own questions say so, and what to do.
+        return []
+
+
+@contextmanager
+def _sessions(settings: Settings) -> Generator[Sequence[Session]]:
+    """A session on each database, the anchor's first, which only reads; none if one of them isn't brought up."""
+    routes = resolve(settings)
+    line = Revisions(Project.find(settings.root).revisions)
+    engines = Engines(name="crossfade:doctor", statement_timeout=_STATEMENT_SECONDS)
+    with ExitStack() as stack:
+        stack.callback(engines.dispose)
+        found = sorted(routes.distinct(), key=lambda route: route.url != routes.anchor.url)
+        connections = [stack.enter_context(opening.reading(route, engines)) for route in found]
+        behind = any(line.pending(connection) for connection in connections)
+        yield [] if behind else [stack.enter_context(Session(connection)) for connection in connections]
 
 
 def _private_targets(settings: Settings) -> list[Finding]:

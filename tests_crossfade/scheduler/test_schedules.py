@@ -132,7 +132,7 @@ def test_count_and_latest_say_what_a_walk_says(expression, dialect, zone, first,
 
     assert schedule.count(first=first, until=until) == len(walked)
     assert schedule.latest_run(first=first, until=until) == (walked[-1] if walked else None)
-    assert all(schedule.has_begun(tick) and not schedule.has_ended(tick) for tick in walked)
+    assert not any(schedule.has_ended(tick) for tick in walked)
 
 
 def test_an_expression_is_read_when_something_is_asked():

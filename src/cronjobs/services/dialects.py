@@ -5,8 +5,9 @@ is refused if it never fires, previews, end dates and comparisons are left to `s
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -23,6 +24,13 @@ _SINGLE_WITH_STEP = re.compile(r"(\d+|[A-Za-z]{3})/\d+", re.ASCII)
 _LEAP_YEAR = 2024
 _BEFORE_ALL = datetime(2024, 1, 1, tzinfo=UTC)
 _SHORTEST = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_UNSETTLED = timedelta(hours=3)
+"""For how long after a change of clocks a time may be put off: no clock is changed by more."""
+_LONGEST_WAIT = 50 * 366
+"""Days after which an expression is held to have no tick any more: no combination of days takes as long to return."""
 
 
 class UnreadableError(ValueError):
@@ -56,7 +64,7 @@ def read(expression: str, dialect: str) -> Reading:
 
 
 class _Debian(Reading):
-    """0 and 7 are Sunday, and restricted days of month and week are OR-ed; read by cronsim."""
+    """0 and 7 are Sunday, and restricted days of month and week are OR-ed; read by cronsim, walked through here."""
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
@@ -70,25 +78,86 @@ class _Debian(Reading):
         self.minutes = frozenset(self._parsed.minutes)
         self.hours = frozenset(self._parsed.hours)
         self.months = frozenset(self._parsed.months)
+        self._minutes, self._hours = sorted(self.minutes), sorted(self.hours)
+        self._is_wild = any(field.startswith("*") for field in expression.split()[:2])
 
     @override
     def has(self, day: date) -> bool:
-        return self._parsed.match_day(day)
+        matches: bool = self._parsed.match_day(day)
+        return matches
 
     @override
     def ticks(self, *, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        latest = after
-        for tick in CronSim(self._expression, after.astimezone(zone)):
-            # Compared in UTC: datetimes of one zone compare by the wall clock, which runs twice in autumn. cronsim
-            # repeats a tick when several wall times fall into the spring gap, and steps back from the second 01:30.
-            instant = tick.astimezone(UTC)
-            if instant > latest:
-                latest = instant
-                yield instant
+        # Not cronsim's own steps: they are hours long, and where clocks change by half of one they lose their way.
+        latest = after.astimezone(UTC)
+        for day in self._days(latest.astimezone(zone).date()):
+            for instant in self._ticks_of(day, zone, latest):
+                if instant > latest:
+                    latest = instant
+                    yield instant
+
+    def _days(self, first: date) -> Iterator[date]:
+        """The days on which it is due, from the one before `first`: a tick of that may be put off into it."""
+        day = first - _DAY
+        last = min(first.toordinal() + _LONGEST_WAIT, date.max.toordinal())
+        while day.toordinal() < last:
+            if day.month not in self.months:
+                day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+                continue
+            if self._parsed.match_day(day):
+                # Somebody may ask for one more: the wait is for the next of them.
+                last = min(day.toordinal() + _LONGEST_WAIT, date.max.toordinal())
+                yield day
+            day += _DAY
+
+    def _ticks_of(self, day: date, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """The ticks of a day that matches, rising; of those up to `after` some may be left out."""
+        midnight = datetime.combine(day, time(), tzinfo=zone)
+        offset = midnight.utcoffset()
+        if offset == (midnight + _DAY).utcoffset() and midnight.astimezone(UTC).astimezone(zone) == midnight:
+            begin = midnight.astimezone(UTC)
+            passed, within = divmod(after - begin, _HOUR)
+            for hour in self._hours[bisect_left(self._hours, passed) :]:
+                start = bisect_right(self._minutes, within // _MINUTE) if hour == passed else 0
+                for minute in self._minutes[start:]:
+                    yield begin + timedelta(hours=hour, minutes=minute)
+        else:
+            yield from sorted({instant for hour in self._hours for instant in self._changing(midnight, hour)})
+
+    def _changing(self, midnight: datetime, hour: int) -> Iterator[datetime]:
+        """The ticks of an hour of a day on which clocks change, as Debian's cron has them.
+
+        With a star for minute or hour: whenever the clock shows the time, so never in a gap, and twice in a repeat.
+        Without: once, after the gap or in the first of two.
+        """
+        for minute in self._minutes:
+            wall = midnight.replace(hour=hour, minute=minute)
+            first = wall.astimezone(UTC)
+            is_shown = first.astimezone(midnight.tzinfo).replace(fold=0) == wall
+            if is_shown:
+                yield first
+                if self._is_wild:
+                    yield wall.replace(fold=1).astimezone(UTC)
+            elif not self._is_wild:
+                yield _after_gap(wall)
 
     @override
     def description(self) -> str:
         return self._parsed.explain()
+
+
+def _after_gap(wall: datetime) -> datetime:
+    """When the clocks are put forward over `wall`, which no clock shows."""
+    # Read with the offset of before and of after it, the time lies on both sides of the change.
+    before, after = wall.replace(fold=1).astimezone(UTC), wall.astimezone(UTC)
+    offset = before.astimezone(wall.tzinfo).utcoffset()
+    while after - before > _SHORTEST:
+        middle = before + (after - before) / 2
+        if middle.astimezone(wall.tzinfo).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def _refuse_extensions(expression: str) -> None:
@@ -122,15 +191,18 @@ class _Legacy(Reading):
 
     @override
     def ticks(self, *, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        trigger, latest = _trigger(self._expression, zone), after.astimezone(UTC)
+        trigger, after = _trigger(self._expression, zone), after.astimezone(UTC)
+        # Asked right after a gap, APScheduler forgets what it puts off out of it: what is next would depend on when.
+        latest = after if _is_settled(after, zone) else after - _UNSETTLED
         # Always asked in UTC: asked with a wall time whose fold got lost, APScheduler may never come back.
         while (tick := trigger.get_next_fire_time(None, latest + _SHORTEST)) is not None:
             instant = tick.astimezone(UTC)
-            if instant > latest:
-                latest = instant
+            if instant <= latest:
+                latest += _MINUTE
+                continue
+            latest = instant
+            if instant > after:
                 yield instant
-            else:
-                latest += timedelta(minutes=1)
 
     @override
     def description(self) -> str:
@@ -162,6 +234,11 @@ def _trigger(expression: str, zone: ZoneInfo) -> Any:
         return CronTrigger.from_crontab(expression, timezone=zone)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
+
+
+def _is_settled(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether no clock has changed for a while."""
+    return moment.astimezone(zone).utcoffset() == (moment - _UNSETTLED).astimezone(zone).utcoffset()
 
 
 def _matches(field: Any, moment: date) -> bool:

@@ -96,10 +96,6 @@ class Schedule:
             day += _DAY
         return total + (0 if walked is None else self._walk(walked, until))
 
-    def has_begun(self, moment: datetime) -> bool:
-        """Whether the first day has come at `moment`."""
-        return self.start_date is None or moment.astimezone(self.zone).date() >= self.start_date
-
     def has_ended(self, moment: datetime) -> bool:
         """Whether the last day is over at `moment`."""
         return self.end_date is not None and moment.astimezone(self.zone).date() > self.end_date
