@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from cronjobs.models import JobExecution, Notification
-from cronjobs.scheduler import ticker
+from cronjobs.scheduler import sites
 from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services import retention
 from cronjobs.settings import Settings
@@ -114,7 +114,7 @@ def test_it_is_off_unless_asked_for(tmp_path):
 
 def test_a_scheduler_deletes_what_is_asked_for_batch_by_batch(router, settings, runs_of, notes_of, count, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 2)
-    monkeypatch.setattr(ticker, "_BREATH_SECONDS", 0.01)
+    monkeypatch.setattr(sites, "_BREATH_SECONDS", 0.01)
     runs_of(31, 32, 33, 34, 35, 1)
     notes_of(400)
 

@@ -92,9 +92,9 @@ async def test_a_trial_s_timeout_is_kept_within_bounds(asked, kept, plain, monke
     deadlines = []
     calling = outgoing.calling
 
-    def noted(*, private_allowed, deadline):
+    def noted(*, deadline, **options):
         deadlines.append(deadline)
-        return calling(private_allowed=private_allowed, deadline=deadline)
+        return calling(deadline=deadline, **options)
 
     monkeypatch.setattr(outgoing, "calling", noted)
 

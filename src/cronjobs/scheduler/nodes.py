@@ -18,6 +18,7 @@ from cronjobs.models.base import new_id
 from cronjobs.models.executions import RUNNING
 from cronjobs.services import backlog, control, executions, runs
 from cronjobs.services.control import Switch
+from cronjobs.services.runs import moments
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -56,6 +57,8 @@ class NodeSeen:
     started_at: datetime
     """Aware, in UTC."""
     heartbeat_age_seconds: float
+    clock_skew_seconds: float | None
+    """How far its machine's clock is ahead of the database's; None until it has been measured."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,16 @@ class Status:
     """Of the node that showed life last: at, claimed, reaped, replanned."""
 
 
-def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None = None) -> None:
-    """Says that `node` is alive, and forgets nodes that have not been for an hour."""
-    now = clock.naive_utc()
+def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None = None) -> float:
+    """Says that `node` is alive, and forgets nodes that have not been for an hour.
+
+    Returns by how many seconds this machine's clock is ahead of the database's, by which runs are due; on SQLite there
+    is but one.
+    """
+    before = clock.naive_utc()
+    now = moments.moment(session, None)
+    skew = (before + (clock.naive_utc() - before) / 2 - now).total_seconds()
+    skew = skew if session.get_bind().dialect.name == "postgresql" else 0.0
     written = None if last_pass is None else json.dumps(last_pass)
     beaten = session.execute(
         update(SchedulerNode)
@@ -113,6 +123,7 @@ def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None 
             )
         )
     session.execute(delete(SchedulerNode).where(SchedulerNode.heartbeat_at < now - FORGOTTEN_AFTER))
+    return skew
 
 
 def leave(session: WriteSession, node: Node) -> None:
@@ -122,7 +133,7 @@ def leave(session: WriteSession, node: Node) -> None:
 
 def standing(session: Session) -> Standing:
     """Who ticks, and who may; `session` is on the anchor database."""
-    now = clock.now()
+    now = clock.utc(moments.moment(session, None))
     found = session.scalars(select(SchedulerNode).order_by(SchedulerNode.heartbeat_at.desc())).all()
     last_pass = next((json.loads(each.last_pass) for each in found if each.last_pass), None)
     return Standing(control.look(session), [_seen(each, now) for each in found], last_pass)
@@ -162,6 +173,7 @@ def _seen(node: SchedulerNode, now: datetime) -> NodeSeen:
         heartbeat=heartbeat,
         started_at=clock.utc(node.started_at),
         heartbeat_age_seconds=max((now - heartbeat).total_seconds(), 0.0),
+        clock_skew_seconds=json.loads(node.last_pass).get("clock_skew_seconds") if node.last_pass else None,
     )
 
 

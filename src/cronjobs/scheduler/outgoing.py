@@ -11,7 +11,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
@@ -27,6 +27,7 @@ MOST_REDIRECTS = 5
 MOST_BYTES = 64 * 1024
 """How much of a body is read at most; what comes after is not waited for."""
 
+_FROZEN = "The process froze between claiming the run and calling the target."
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPING_METHOD = frozenset({307, 308})
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -74,9 +75,10 @@ class Request:
 class Caller:
     """Sends requests; made by `calling`."""
 
-    def __init__(self, session: aiohttp.ClientSession, door: "_Door") -> None:
+    def __init__(self, session: aiohttp.ClientSession, door: "_Door", may_send: Callable[[], bool]) -> None:
         self._session = session
         self._door = door
+        self._may_send = may_send
         self.status: int | None = None
         """Of the last answer that began and was no redirect."""
 
@@ -101,6 +103,8 @@ class Caller:
         self, method: str, url: yarl.URL, body: bytes | None, headers: Mapping[str, str]
     ) -> "Reply | _Redirect":
         self.status = None
+        if not self._may_send():
+            raise OutgoingError(_FROZEN)
         if body is not None:
             headers = {"Content-Type": "application/json", **headers}
         try:
@@ -120,14 +124,20 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def calling(*, private_allowed: bool, deadline: float) -> AsyncGenerator[Caller]:
-    """A caller, for `deadline` seconds in all. Raises OutgoingError when they are over."""
+async def calling(
+    *, private_allowed: bool, deadline: float, may_send: Callable[[], bool] = lambda: True
+) -> AsyncGenerator[Caller]:
+    """A caller, for `deadline` seconds in all. Raises OutgoingError when they are over.
+
+    `may_send` is asked before each request, and again when there is a connection for it.
+    """
     door = _Door(private_allowed=private_allowed)
     connector = aiohttp.TCPConnector(
         resolver=_Resolver(), socket_factory=door.open, force_close=True, use_dns_cache=False, limit=0
     )
     session = aiohttp.ClientSession(
         connector=connector,
+        trace_configs=[_asking(may_send)],
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(),
         # An answer that is compressed all the same is not unpacked: a few bytes could become gigabytes.
@@ -135,7 +145,7 @@ async def calling(*, private_allowed: bool, deadline: float) -> AsyncGenerator[C
         auto_decompress=False,
         trust_env=False,
     )
-    caller = Caller(session, door)
+    caller = Caller(session, door, may_send)
     try:
         async with asyncio.timeout(deadline):
             yield caller
@@ -145,6 +155,18 @@ async def calling(*, private_allowed: bool, deadline: float) -> AsyncGenerator[C
         ) from error
     finally:
         await session.close()
+
+
+def _asking(may_send: Callable[[], bool]) -> aiohttp.TraceConfig:
+    """To resolve a name and to connect takes time, in which a process may be frozen."""
+
+    async def ask(*_: Any) -> None:
+        if not may_send():
+            raise OutgoingError(_FROZEN)
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(ask)
+    return config
 
 
 def _told(message: Message | None, body: bytes | None, *, signed: bool) -> dict[str, str]:

@@ -6,7 +6,7 @@ and `runs.finish` in another.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -32,6 +32,10 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Trial:
     """What came of trying a target."""
@@ -44,9 +48,12 @@ class Trial:
     message: str
 
 
-async def perform(claim: Claim, settings: Settings) -> Outcome:
-    """Calls the claim's target and says how it went. Never raises for what a target does, nor outlasts the deadline."""
-    outcome = await _outcome(claim.call, settings, _message(claim, settings))
+async def perform(claim: Claim, settings: Settings, *, is_ours: Callable[[], bool] = _always) -> Outcome:
+    """Calls the claim's target and says how it went. Never raises for what a target does, nor outlasts the deadline.
+
+    `is_ours` is asked before anything is sent: a process that was frozen may have lost the run meanwhile.
+    """
+    outcome = await _outcome(claim.call, settings, _message(claim, settings), is_ours)
     logger.log(
         logging.INFO if outcome.ok else logging.WARNING,
         "Job %s (%s), run %s, attempt %s: %s",
@@ -83,9 +90,10 @@ def _message(claim: Claim, settings: Settings) -> Message:
     return Message(id=claim.execution_id, attempt=claim.attempt, sent_at=clock.now(), secret=settings.webhook_secret)
 
 
-async def _outcome(call: Call, settings: Settings, message: Message) -> Outcome:
+async def _outcome(call: Call, settings: Settings, message: Message, may_send: Callable[[], bool] = _always) -> Outcome:
+    allowed = settings.private_targets_allowed
     try:
-        async with outgoing.calling(private_allowed=settings.private_targets_allowed, deadline=call.deadline) as caller:
+        async with outgoing.calling(private_allowed=allowed, deadline=call.deadline, may_send=may_send) as caller:
             is_webhook = call.kind == WEBHOOK
             reply = await (webhook.send(call, caller, message) if is_webhook else github.send(call, caller, settings))
         outcome = _judged(call, reply)

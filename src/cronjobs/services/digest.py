@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.executions import FAILED, SUCCESS
+from cronjobs.models.executions import FAILED, SKIPPED, SUCCESS
 from cronjobs.services import audience, news, rounds, runs
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Mail
+from cronjobs.services.runs import switch
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 from crossfade.routes import Stack
@@ -55,17 +56,26 @@ def is_due(session: Session, *, zone: ZoneInfo, now: datetime | None = None) -> 
 
 
 def write_digest(
-    session: WriteSession, *, node: str, stack: Stack, zone: ZoneInfo, now: datetime | None = None
+    session: WriteSession,
+    *,
+    node: str,
+    stack: Stack,
+    zone: ZoneInfo,
+    now: datetime | None = None,
+    anchor: Session | None = None,
 ) -> bool:
-    """Does today's round; False if it is not due, was done, or the scheduler's owner is another stack, or off."""
+    """Does today's round; False if it is not due, was done, or the scheduler's owner is another stack, or off.
+
+    `anchor` is a session of the anchor database, where `session` is of another one: jobs of both are left to it.
+    """
     moment = now or clock.now()
     morning = due_at(moment, zone)
-    if not (is_due(session, zone=zone, now=moment) and runs.may_fire(session, stack)):
+    if not (is_due(session, zone=zone, now=moment) and runs.may_fire(anchor or session, stack)):
         return False
     if not rounds.take(session, CHORE, morning, owner=node):
         return False
     readers = audience.who_want(session, "daily_digest")
-    days = _days(session, until=morning) if readers else []
+    days = _days(session, anchor, until=morning) if readers else []
     for reader in readers:
         theirs = [day for day in days if reader.hears_of(day.creator)]
         if theirs:
@@ -73,19 +83,23 @@ def write_digest(
     return True
 
 
-def _days(session: WriteSession, *, until: datetime) -> list[_Day]:
+def _days(session: WriteSession, anchor: Session | None, *, until: datetime) -> list[_Day]:
     succeeded = func.count().filter(JobExecution.status == SUCCESS)
     failed = func.count().filter(JobExecution.status == FAILED)
     found = session.execute(
-        select(Job.name, Job.created_by, succeeded, failed)
+        select(Job.id, Job.name, Job.created_by, succeeded, failed)
         .join(JobExecution, JobExecution.job_id == Job.id)
         .where(
-            JobExecution.started_at >= clock.naive_utc(until - SPAN), JobExecution.started_at < clock.naive_utc(until)
+            JobExecution.started_at >= clock.naive_utc(until - SPAN),
+            JobExecution.started_at < clock.naive_utc(until),
+            # To be passed over because a run goes on is what the job asked for.
+            or_(JobExecution.state.is_(None), JobExecution.state != SKIPPED),
         )
         .group_by(Job.id, Job.name, Job.created_by)
         .order_by(failed.desc(), Job.name)
-    )
-    return [_Day(*row) for row in found]
+    ).all()
+    theirs = switch.of_anchor(anchor, {row.id for row in found})
+    return [_Day(*row[1:]) for row in found if row.id not in theirs]
 
 
 def _mail(reader: Listener, days: Sequence[_Day]) -> Mail:

@@ -19,6 +19,7 @@ from cronjobs.models.notifications import WARNING
 from cronjobs.services import audience, audit, news, rounds, runs, telling
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Line, Mail
+from cronjobs.services.runs import switch
 from cronjobs.services.telling import Note, Paused
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -54,28 +55,39 @@ def is_due(session: Session, *, zone: ZoneInfo, now: datetime | None = None) -> 
 
 
 def see_to_end_dates(
-    session: WriteSession, *, node: str, stack: Stack, zone: ZoneInfo, now: datetime | None = None
+    session: WriteSession,
+    *,
+    node: str,
+    stack: Stack,
+    zone: ZoneInfo,
+    now: datetime | None = None,
+    anchor: Session | None = None,
 ) -> bool:
-    """Does this week's round; False if it is not due, was done, or the scheduler's owner is another stack, or off."""
+    """Does this week's round; False if it is not due, was done, or the scheduler's owner is another stack, or off.
+
+    `anchor` is a session of the anchor database, where `session` is of another one: jobs of both are left to it.
+    """
     moment = now or clock.now()
-    if not (is_due(session, zone=zone, now=moment) and runs.may_fire(session, stack)):
+    if not (is_due(session, zone=zone, now=moment) and runs.may_fire(anchor or session, stack)):
         return False
     if not rounds.take(session, CHORE, due_at(moment, zone), owner=node):
         return False
     today = moment.astimezone(zone).date()
-    _pause_ended(session, today, clock.naive_utc(moment))
-    _remind(session, today, clock.naive_utc(moment))
+    _pause_ended(session, today, clock.naive_utc(moment), anchor)
+    _remind(session, today, clock.naive_utc(moment), anchor)
     return True
 
 
-def _pause_ended(session: WriteSession, today: date, moment: datetime) -> None:
-    ended = session.scalars(
+def _pause_ended(session: WriteSession, today: date, moment: datetime, anchor: Session | None) -> None:
+    found = session.scalars(
         select(Job)
         .where(Job.is_active.is_(True), Job.end_date < today)
         .order_by(Job.name)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    theirs = switch.of_anchor(anchor, {job.id for job in found})
+    ended = [job for job in found if job.id not in theirs]
     if not ended:
         return
     for start in range(0, len(ended), _AT_ONCE):
@@ -95,14 +107,16 @@ def _pause_ended(session: WriteSession, today: date, moment: datetime) -> None:
     _say(session, [Line(notes[job.id].message) for job in ended])
 
 
-def _remind(session: WriteSession, today: date, moment: datetime) -> None:
-    found = session.execute(
+def _remind(session: WriteSession, today: date, moment: datetime, anchor: Session | None) -> None:
+    ending_soon = session.execute(
         select(Job, PicTeam)
         .outerjoin(PicTeam, PicTeam.slug == Job.pic_team)
         .where(Job.is_active.is_(True), Job.end_date >= today, Job.end_date <= today + REMINDED)
         .order_by(Job.end_date, Job.name)
         .with_for_update(read=True, key_share=True, of=Job)
     ).all()
+    theirs = switch.of_anchor(anchor, {job.id for job, _ in ending_soon})
+    found = [(job, team) for job, team in ending_soon if job.id not in theirs]
     if not found:
         return
     notes = {job.id: _reminder(job, team, today) for job, team in found}

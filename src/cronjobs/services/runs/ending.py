@@ -11,18 +11,21 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
+from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.executions import DUE, FAILED, RUNNING, SCHEDULED, SUCCESS, UNKNOWN
+from cronjobs.models.executions import DUE, FAILED, RUNNING, SCHEDULED, SKIPPED, SUCCESS, UNKNOWN
 from cronjobs.services import telling
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.services.errors import InvalidPolicyError
-from cronjobs.services.runs import leases, moments, policies, states
+from cronjobs.services.runs import leases, moments, policies, states, switch
 from cronjobs.services.runs.policies import Policy
 from cronjobs.services.telling import Ended
 from crossfade.database.sessions import WriteSession
 
 REAPED_AT_ONCE = 500
+
+_COPIED = "This row was copied while the run waited or went on: how it ended stands where it was copied from."
 
 logger = logging.getLogger(__name__)
 
@@ -112,12 +115,17 @@ def abandon(session: WriteSession, claims: Sequence[Claim], *, now: datetime | N
     return len(ends)
 
 
-def reap(session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | None = None) -> int:
+def reap(
+    session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | None = None, anchor: Session | None = None
+) -> int:
     """Closes runs that nobody will finish, or lets them be due again; their number. Call again if it is `limit`.
 
     That are those whose lease has run out: nobody knows how far they came. And those without a lease that began more
     than an hour ago: the legacy application left them behind when it was stopped. Of these nobody is told: they are
     old news, and may be many.
+
+    `anchor` is a session of the anchor database, where `session` is of another one. Runs of jobs that are there too
+    were copied from it while they waited or went on: they are closed, and nobody is told, because they go on there.
     """
     moment = moments.moment(session, now)
     orphans = session.scalars(
@@ -131,15 +139,39 @@ def reap(session: WriteSession, *, limit: int = REAPED_AT_ONCE, now: datetime | 
     # A job that is being changed or deleted is not waited for: its runs are closed the next time.
     held = telling.hold_free(session, {run.job_id for run in leased})
     jobs = telling.jobs_of(session, held)
+    theirs = switch.of_anchor(anchor, jobs)
     ends = [
         _lost(run, jobs[run.job_id], moment, f"Its process ({run.owner}) ended or froze")
         for run in leased
-        if run.job_id in jobs
+        if run.job_id in jobs and run.job_id not in theirs
     ]
     _write(session, ends, jobs, moment)
-    stale = [_stale(run) for run in orphans if run.lease_until is None]
-    _write(session, stale, {}, moment)
-    return len(ends) + len(stale)
+    untold = [_End(run=run, after=UNKNOWN, error=_COPIED) for run in leased if run.job_id in theirs]
+    untold += [_stale(run) for run in orphans if run.lease_until is None]
+    _write(session, untold, {}, moment)
+    return len(ends) + len(untold) + _close_copied(session, anchor, limit, moment)
+
+
+def _close_copied(session: WriteSession, anchor: Session | None, limit: int, moment: datetime) -> int:
+    """Closes runs that were copied while they waited."""
+    if anchor is None:
+        return 0
+    waiting = session.execute(
+        select(JobExecution.id, JobExecution.job_id)
+        .where(JobExecution.due_at.is_not(None), states.are(DUE))
+        .order_by(JobExecution.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    theirs = switch.of_anchor(anchor, {run.job_id for run in waiting})
+    copied = [run.id for run in waiting if run.job_id in theirs]
+    if copied:
+        session.execute(
+            update(_executions)
+            .where(_executions.c.id.in_(copied), states.are(DUE))
+            .values(**states.step(DUE, SKIPPED), due_at=None, completed_at=moment, error_message=_COPIED)
+        )
+    return len(copied)
 
 
 def _are_orphans(moment: datetime) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """Runs that somebody asks for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import Table
@@ -44,7 +44,8 @@ def begin_manual(
             execution_type=claim.call.kind,
             target=claim.call.target,
             owner=owner,
-            lease_until=moment + leases.LEASE,
+            # Nobody renews it: its request holds it for as long as it may take.
+            lease_until=moment + timedelta(seconds=claim.call.deadline) + leases.LEASE,
             attempt=claim.attempt,
         )
     )

@@ -14,6 +14,7 @@ from cronjobs.models.scheduling import BOTH
 from crossfade.routes import Stack
 
 _CONTROL = 1
+_AT_ONCE = 1000
 
 
 def may_fire(session: Session, stack: Stack) -> bool:
@@ -24,6 +25,10 @@ def may_fire(session: Session, stack: Stack) -> bool:
 
 def of_anchor(anchor: Session | None, job_ids: Collection[str]) -> set[str]:
     """Those of the jobs that the anchor has too; none where there is no other database than the anchor."""
-    if anchor is None or not job_ids:
+    if anchor is None:
         return set()
-    return set(anchor.scalars(select(Job.id).where(Job.id.in_(job_ids))))
+    found: set[str] = set()
+    asked = list(job_ids)
+    for start in range(0, len(asked), _AT_ONCE):
+        found.update(anchor.scalars(select(Job.id).where(Job.id.in_(asked[start : start + _AT_ONCE]))))
+    return found
