@@ -167,3 +167,20 @@ def test_a_table_is_looked_for_where_its_schema_says(connection):
     assert drift(connection, metadata) == ["the table events is missing"]
     metadata.tables["audit.events"].to_metadata(MetaData(), schema=None).create(connection)
     assert drift(connection, metadata) == []
+
+
+def test_what_is_for_one_kind_of_database_alone_is_looked_for_there_alone(connection):
+    metadata = authors(
+        Column("a", Integer),
+        UniqueConstraint("a", name="together").ddl_if(dialect="postgresql"),
+        Index("together", "a", unique=True).ddl_if(dialect="sqlite"),
+    )
+    metadata.create_all(connection)
+
+    assert drift.drift(connection, metadata) == []
+
+
+def test_a_unique_text_is_seen_however_its_table_was_written(connection):
+    connection.exec_driver_sql('CREATE TABLE "authors" ("id" integer PRIMARY KEY, "name" varchar(150) NOT NULL UNIQUE)')
+
+    assert drift.drift(connection, authors(Column("name", String(150), nullable=False, unique=True))) == []

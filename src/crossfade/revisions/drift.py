@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from alembic.ddl.impl import DefaultImpl
 from alembic.runtime.migration import MigrationContext
@@ -197,20 +197,39 @@ def _key_differences(inspector: Inspector, table: Table) -> Iterable[Difference]
         yield Difference(
             "other", table.name, f"the primary key of {table.name} is {_list(actual)}, not {_list(wanted)}"
         )
-    uniques = {
-        tuple(sorted(unique["column_names"]))
-        for unique in inspector.get_unique_constraints(table.name, _schema(table, inspector))
-    }
+    uniques = _uniques(inspector, table)
     wanted_uniques = {
         tuple(sorted(column.name for column in constraint.columns))
         for constraint in table.constraints
-        if isinstance(constraint, UniqueConstraint)
+        if isinstance(constraint, UniqueConstraint) and _is_meant_for(constraint, inspector.dialect)
     }
     for columns in sorted(wanted_uniques - uniques):
         yield Difference("other", table.name, f"{table.name} lacks the unique constraint on {_list(columns)}")
     for columns in sorted(uniques - wanted_uniques):
         sentence = f"the unique constraint of {table.name} on {_list(columns)} is not part of the schema"
         yield Difference("other", table.name, sentence)
+
+
+def _uniques(inspector: Inspector, table: Table) -> set[tuple[str, ...]]:
+    """What is unique by a constraint, each as its columns in order of their names."""
+    if inspector.dialect.name != "sqlite":
+        found = inspector.get_unique_constraints(table.name, _schema(table, inspector))
+        return {tuple(sorted(unique["column_names"])) for unique in found}
+    # SQLAlchemy reads the text of CREATE TABLE for them, and overlooks `"name" varchar(150) NOT NULL UNIQUE`.
+    connection = cast("Connection", inspector.bind)
+    quote = inspector.dialect.identifier_preparer.quote_identifier
+
+    def ask(what: str, name: str) -> list[Any]:
+        return list(connection.exec_driver_sql(f"PRAGMA {what}({quote(name)})"))
+
+    by_constraint = [row[1] for row in ask("index_list", table.name) if row[3] == "u"]
+    return {tuple(sorted(row[2] for row in ask("index_info", name))) for name in by_constraint}
+
+
+def _is_meant_for(item: UniqueConstraint | Index, dialect: Dialect) -> bool:
+    """Whether a constraint or an index is made on this kind of database; `.ddl_if(dialect=...)` says for which."""
+    condition = item._ddl_if  # noqa: SLF001  SQLAlchemy has no other way to ask
+    return condition is None or condition.dialect in {None, dialect.name}
 
 
 def _foreign_key_differences(inspector: Inspector, table: Table) -> Iterable[Difference]:
@@ -247,7 +266,8 @@ def _foreign_key(columns: Iterable[str], table: str, referred: Iterable[str], on
 
 def _index_differences(inspector: Inspector, table: Table) -> Iterable[Difference]:
     # Indexes over expressions are left out: SQLite doesn't reflect them, and PostgreSQL rewrites what they say.
-    wanted = {str(index.name): _index_of(index) for index in table.indexes}
+    meant = [index for index in table.indexes if _is_meant_for(index, inspector.dialect)]
+    wanted = {str(index.name): _index_of(index) for index in meant}
     plain = {name: index for name, index in wanted.items() if index is not None}
     actual = {
         str(index["name"]): _index([str(name) for name in index["column_names"]], unique=bool(index["unique"]))

@@ -6,12 +6,6 @@ import pytest
 from books.models import Book
 
 
-@pytest.fixture(scope="session")
-def crossfade_seed():
-    """Every test begins with one book."""
-    return lambda session: session.add(Book(title="Emma"))
-
-
 async def test_what_flask_adds_fastapi_lists(flask_client, fastapi_client):
     added = flask_client.post("/api/books", json={"title": "Persuasion"})
 

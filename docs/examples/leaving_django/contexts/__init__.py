@@ -1,0 +1,1 @@
+"""What assistants should know before they answer, on FastAPI. It stays when Django goes."""

@@ -1,0 +1,1 @@
+"""Django's part: models, the admin, users. It goes as a whole."""
