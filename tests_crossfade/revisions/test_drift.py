@@ -177,10 +177,10 @@ def test_what_is_for_one_kind_of_database_alone_is_looked_for_there_alone(connec
     )
     metadata.create_all(connection)
 
-    assert drift.drift(connection, metadata) == []
+    assert drift(connection, metadata) == []
 
 
 def test_a_unique_text_is_seen_however_its_table_was_written(connection):
     connection.exec_driver_sql('CREATE TABLE "authors" ("id" integer PRIMARY KEY, "name" varchar(150) NOT NULL UNIQUE)')
 
-    assert drift.drift(connection, authors(Column("name", String(150), nullable=False, unique=True))) == []
+    assert drift(connection, authors(Column("name", String(150), nullable=False, unique=True))) == []
