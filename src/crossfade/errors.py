@@ -38,7 +38,8 @@
     ├── CopyError                                exit 1: rows that can't be copied as they are
     │   ├── CopyConflictError                    the target has rows that this copy would meet
     │   ├── CopyFailedError                      the database objects to a row, or to what is built over them
-    │   ├── MergeFailedError                     the same, and all of it was taken back
+    │   ├── CopyUndoneError                      the same, where all rows are one transaction: SQLite to SQLite
+    │   ├── MergeFailedError                     the same in a merge: all of it was taken back
     │   ├── RepairFailedError                    the same, and what was repaired before it stays
     │   └── CopyInterruptedError                 the connection broke on the way
     └── RefusedError                             exit 3: possible, but it would do harm
@@ -357,6 +358,12 @@ class CopyFailedError(CopyError):
     """{table} of {url}: {reason}. What was copied stays; once the cause is gone, the same command goes on."""
 
     code = "copy-failed"
+
+
+class CopyUndoneError(CopyError):
+    """{table} of {url}: {reason}. Nothing was copied; once the cause is gone, call it again."""
+
+    code = "copy-undone"
 
 
 class MergeFailedError(CopyError):

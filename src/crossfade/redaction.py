@@ -18,6 +18,11 @@ _PATTERNS = (
     # user:password@ of any URL; greedy, because people forget to quote an @ in a password. It looks back, so that a
     # long word is looked at once and not again from each of its letters: a log has lines of any length.
     (re.compile(r"(?<![\w+.-])([\w+.-]+://[^\s:/@?#]*:)\S*@"), rf"\1{MASK}@"),
+    # The same with blanks that nobody quoted, unless it is a port; not further than a password may reach.
+    (
+        re.compile(r"(?<![\w+.-])([\w+.-]+://(?!\[)[^\s:/@?#]*:)(?!\*\*\*@|\d{1,5}(?:[/\s,;:.'\")\]]|$))[^\n]{1,200}@"),
+        rf"\1{MASK}@",
+    ),
     # token@ of a web URL, as in https://<token>@github.com
     (re.compile(r"(https?://)[^\s:/@?#]+@", re.IGNORECASE), rf"\1{MASK}@"),
     (re.compile(r"\b(bearer)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),

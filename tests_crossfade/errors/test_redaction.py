@@ -12,6 +12,8 @@ from crossfade.redaction import mask, mask_url
         ("postgresql://u:geheim@h/x", "postgresql://u:***@h/x"),
         ("postgresql://u:ge@heim@h/x", "postgresql://u:***@h/x"),
         ("at postgres+asyncpg://u:ge/heim@h/x, see", "at postgres+asyncpg://u:***@h/x, see"),
+        ("postgresql://u:ge heim@h:port/x, see", "postgresql://u:***@h:port/x, see"),
+        ("postgresql://u:g h@im @h:port/x", "postgresql://u:***@h:port/x"),
         ("https://geheim@github.com/x", "https://***@github.com/x"),
         ("Authorization: Bearer geheim12345", "Authorization: Bearer ***"),
         ("Authorization: token geheim", "Authorization: token ***"),
@@ -29,7 +31,16 @@ def test_secrets_are_hidden(text, shown):
 
 @pytest.mark.parametrize(
     "text",
-    ["SECRET_KEY: too short", "postgresql://u@h/x", "http://127.0.0.1:8000/api", "basic rules", "sqlite:////a/b.db"],
+    [
+        "SECRET_KEY: too short",
+        "http://h:8000/x of bob@h",
+        "postgresql://h:5432: told bob@h",
+        "http://[::1]:80 and a@b",
+        "postgresql://u@h/x",
+        "http://127.0.0.1:8000/api",
+        "basic rules",
+        "sqlite:////a/b.db",
+    ],
 )
 def test_what_is_no_secret_is_left_alone(text):
     assert mask(text) == text
@@ -47,6 +58,10 @@ def test_a_path_is_shown_as_it_is():
 
 def test_a_password_in_the_query_is_hidden_too():
     assert "geheim" not in mask_url("postgresql://h/x?sslpassword=geheim")
+
+
+def test_a_password_with_a_blank_is_hidden_in_a_url_that_cannot_be_read():
+    assert mask_url("postgresql://u:ge heim@h:port/x") == "postgresql://u:***@h:port/x"
 
 
 def test_text_that_is_no_url_is_masked_as_text():

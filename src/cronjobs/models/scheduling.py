@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cronjobs.models.base import Base, Identified
 from crossfade import clock
 from crossfade.fence import STAYS_WRITABLE
+from crossfade.transfer.marks import LOCAL
 
 BOTH = "both"
 OFF = "off"
@@ -19,7 +20,7 @@ class SchedulerNode(Identified, Base):
 
     __tablename__ = "scheduler_nodes"
     # A heartbeat is about a process, not about the application: nobody misses it in another database.
-    __table_args__ = ({"info": {STAYS_WRITABLE: True}},)
+    __table_args__ = ({"info": {STAYS_WRITABLE: True, LOCAL: True}},)
 
     stack: Mapped[str] = mapped_column(String(20))
     host: Mapped[str] = mapped_column(String(255))
@@ -34,6 +35,8 @@ class SchedulerControl(Base):
     """One row, id 1: whose processes may fire. A missing row means both."""
 
     __tablename__ = "scheduler_control"
+    # Who may fire what is due in this database; whoever copied it would switch a scheduler on or off elsewhere.
+    __table_args__ = ({"info": {LOCAL: True}},)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     owner: Mapped[str] = mapped_column(String(20), default=BOTH)
@@ -42,7 +45,10 @@ class SchedulerControl(Base):
 
 
 class UpkeepClaim(Base):
-    """A round of a chore that is done once, whoever ticks: who inserts the row, does it."""
+    """A round of a chore that is done once, whoever ticks: who inserts the row, does it.
+
+    It goes along with a copy, as the jobs do: what was sent for the one database isn't to be sent again for the other.
+    """
 
     __tablename__ = "upkeep_claims"
 

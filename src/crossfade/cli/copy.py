@@ -131,7 +131,7 @@ def _copied(
     if ends.same_database(source, target):
         return CopyReport(source=source.masked, target=target.masked, shared=True)
     total = _rows(source, plan) if sys.stderr.isatty() and not as_json else None
-    notes = project.load("copied")(settings, plan.names) if project.copied else []
+    notes = [*plan.notes, *(project.load("copied")(settings, plan.names) if project.copied else [])]
     with progress.shown(total=total, quiet=as_json) as listener:
         # Before the first row: from then on there is something to heed.
         for note in notes:

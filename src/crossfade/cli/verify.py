@@ -67,9 +67,12 @@ def verify(
                 if repair:
                     ends.refuse_frozen(there)
                 with progress.shown(quiet=as_json) as listener:
+                    for note in plan.notes:
+                        listener.note(note)
                     report = verifying.verify(
                         here, there, plan, quick=quick, repair=repair, extra=extra, listener=listener
                     )
+                report.notes = plan.notes + report.notes
         if as_json:
             tell_json(report.as_dict())
         else:
@@ -88,7 +91,8 @@ def lines(report: VerifyReport) -> list[str]:
     """What to tell a person of a report."""
     if report.shared:
         return shared(report.source, report.target)
-    told = [f"{report.source} and {report.target}", *_table(report.tables), *outcome(report)]
+    notes = [f"note: {one}" for one in report.notes]
+    told = [f"{report.source} and {report.target}", *_table(report.tables), *notes, *outcome(report)]
     if any(one.missing or one.extra or one.changed for one in report.tables) and not report.ok:
         told.append("what was written to either since the copy differs, too; --repair copies what the source has")
     return told
@@ -119,7 +123,7 @@ def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
         rows = sum(one.source_rows for one in report.tables)
         if report.quick:
             return f"no difference seen in a quick look at {rows:,} rows; it doesn't see everything"
-        if met or any(one.source_rows != one.target_rows for one in report.tables):
+        if met or report.remapped or any(one.source_rows != one.target_rows for one in report.tables):
             return f"verified: all {rows:,} rows are in the target, as --on-conflict has them"
         return f"verified: both hold the same {rows:,} rows{mended}"
     parts = [f"{total - repaired:,} rows differ"] if total > repaired else []

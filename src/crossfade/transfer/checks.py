@@ -42,6 +42,22 @@ def ensure_ready(source: End, target: End, plan: Plan) -> None:
         )
 
 
+def ensure_texts_fit(source: End, target: End) -> None:
+    """Raises NotReadyError for a target of PostgreSQL that can't keep every text that the source may have."""
+    if target.engine != "postgresql":
+        return
+    with source.looking() as here, target.looking() as there:
+        kept, given = _encoding(there, target), _encoding(here, source)
+    if kept not in {"UTF8", given}:
+        reason = f"{_named(target)} keeps texts as {kept}, which has no place for all that the source may have"
+        raise NotReadyError(reason=f"{reason}; make that database anew, with ENCODING 'UTF8' TEMPLATE template0")
+
+
+def _encoding(connection: Connection, end: End) -> str:
+    sqlite = end.engine == "sqlite"
+    return "" if sqlite else str(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
+
+
 def _named(end: End) -> str:
     return f"the {end.role} {end.masked}"
 

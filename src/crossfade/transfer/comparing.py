@@ -17,6 +17,7 @@ from crossfade.transfer.digests import BUCKETS, PostgresqlSide, Side, Sum
 from crossfade.transfer.ends import Role
 from crossfade.transfer.reports import Difference, Listener, Orphan, TableVerified
 from crossfade.transfer.shapes import Shape
+from crossfade.transfer.standing import Terms
 
 Answer = TypeVar("Answer")
 
@@ -36,8 +37,8 @@ class Expectation:
     """Whether the target had rows before: those that the source hasn't are its own, and no difference."""
     kept: Mapping[str, int] = field(default_factory=dict)
     """By table: how many rows were in the target before and stayed as they were, so that as many may differ."""
-    remapped: bool = False
-    """Whether rows of the target stand for rows with other keys, as the last merge has noted there."""
+    remapped: Terms | None = None
+    """How rows of the target came to stand for rows with other keys, as the last merge has noted there, if they do."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Comparison:
         for row in rows:
             if row.change == "extra" and self.expectation.merged:
                 continue
-            if self.expectation.remapped and standing.explains(self.target, row):
+            if (terms := self.expectation.remapped) is not None and standing.explains(self.target, row, terms):
                 continue
             setattr(verified, row.change, getattr(verified, row.change) + 1)
             if len(first) < _SHOWN + kept:

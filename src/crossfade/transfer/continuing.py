@@ -2,8 +2,9 @@
 
 First the rest of the rows comes, from where the ledger stands; then the rows that came earlier are compared with the
 new picture and repaired, and those that the source doesn't have any more are put aside. Meanwhile nothing that could
-refuse a row is in place: rows change places, and half of a change isn't one that the source ever had. Where something
-can't be set aside and a row is refused for it, its table is filled from its beginning.
+refuse a row is in place but the keys, by which rows are found: rows change places, and half of a change isn't one that
+the source ever had. Where something can't be set aside and a row is refused for it, its table is filled from its
+beginning.
 """
 
 from collections.abc import Collection
@@ -29,7 +30,7 @@ def go_on(work: Work, unfinished: Unfinished) -> str:
         give_up_waiting(work.writer, LOCK_TIMEOUT)
         work.put_aside(unfinished.id)
         if earlier:
-            removed = indexes.set_aside(work.writer, work.plan.shapes, restraints_only=True)
+            removed = indexes.set_aside(work.writer, work.plan.shapes, indexes.RESTRAINTS)
             ledger.keep_aside(work.writer, unfinished.id, removed)
     for shape in work.plan.shapes:
         if shape.name in earlier and not shape.key:
@@ -48,8 +49,10 @@ def _fill(work: Work, unfinished: Unfinished, shape: Shape, *, again: bool) -> N
     progress = ledger.progress(work.writer, unfinished.id)[shape.name]
     try:
         load(work, unfinished.id, shape, progress)
+        if again:
+            _bring_key_back(work, unfinished, shape)
     except CopyFailedError:
-        # A row that came earlier may hold a value that the source has given to another row since.
+        # A row that came earlier may hold a value that the source has given to another row since, or has moved since.
         if not again:
             raise
         _fill_anew(work, unfinished, [shape])
@@ -64,6 +67,12 @@ def _fill_anew(work: Work, unfinished: Unfinished, shapes: Collection[Shape]) ->
     progress = ledger.progress(work.writer, unfinished.id)
     for shape in shapes:
         load(work, unfinished.id, shape, progress[shape.name])
+        _bring_key_back(work, unfinished, shape)
+
+
+def _bring_key_back(work: Work, unfinished: Unfinished, shape: Shape) -> None:
+    with explained(work.target, work.writer, shape.name):
+        rebuilding.bring_key_back(work.writer, unfinished.id, shape)
 
 
 def _refresh(work: Work, unfinished: Unfinished, shapes: Collection[Shape]) -> None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from crossfade.errors import CopyFailedError
+from crossfade.errors import CopyFailedError, CopyUndoneError
 from crossfade.transfer import (
     checks,
     continuing,
@@ -40,6 +40,7 @@ from crossfade.transfer.plan import Plan
 from crossfade.transfer.preflight import scan
 from crossfade.transfer.reports import CopyReport, Listener, TableCopied
 from crossfade.transfer.shapes import Shape
+from crossfade.transfer.standing import Terms
 from crossfade.transfer.transactions import execute, give_up_waiting, scalar, transaction, trial
 from crossfade.transfer.verifying import Expectation, verify
 from crossfade.transfer.work import LOCK_TIMEOUT, Options, Work
@@ -62,6 +63,7 @@ def copy(source: End, target: End, plan: Plan, options: Options, listener: Liste
             return report
         if not options.dry_run:
             ends.refuse_frozen(target)
+        checks.ensure_texts_fit(source, target)
         with writers.writer(target) as writer:
             unfinished = _unfinished(source, target, plan, options, writer)
             handed_over = _can_be_handed_over(source, target, plan, options, writer, unfinished)
@@ -198,7 +200,7 @@ def _hand_over(work: Work) -> str:
         work.listener.advanced("copy", shape.name, rows)
         work.listener.ended("copy", shape.name)
 
-    with explained(work.target, writer, ", ".join(work.plan.names)):
+    with explained(work.target, writer, ", ".join(work.plan.names), kind=CopyUndoneError):
         ledger.create(writer)
         seeds.give_way(writer, work.engine, work.plan)
         copy_id = _enter(work)
@@ -248,8 +250,11 @@ def _verify(work: Work, *, merged: bool) -> None:
     """Compares the target with the picture."""
     if not work.options.verify:
         return
-    kept = {table.table: table.skipped for table in work.report.tables} if merged else {}
-    remapped = any(table.merged for table in work.report.tables)
+    # The source's values win everywhere with `update`: what stayed as it was, was alike.
+    keeps = merged and work.options.policy != "update"
+    kept = {table.table: table.skipped for table in work.report.tables} if keeps else {}
+    merges = any(table.merged for table in work.report.tables)
+    remapped = Terms(work.options.policy, work.options.newest_by) if merges else None
     with explained_both((work.source, work.reader), (work.target, work.writer), "the proof"):
         work.report.verified = verify(
             work.source,

@@ -62,12 +62,13 @@ def join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -
         still = [] if unfinished is None else resuming.give_up(writer, unfinished, target=work.target, plan=plan)
         seeds.give_way(writer, work.engine, plan)
         dangling = _dangling(work)
-        aside = [*still, *indexes.set_aside(writer, empty)]
+        aside = [*still, *indexes.set_aside(writer, empty, indexes.BESIDE_KEYS)]
         for shape, table in zip(plan.shapes, work.report.tables, strict=True):
             table.quarantined = work.excluded.rows_by_table.get(shape.name, 0)
             staged = shape.name in occupied or (work.options.remap and bool(shape.references))
             with explained(work.target, writer, shape.name, kind=MergeFailedError):
                 (_merge if staged else _append)(work, shape, table)
+            _ensure_accounted_for(work, shape, table)
         for shape in plan.shapes:
             _made(work, shape).settle(writer)
         for one in sorted(aside, key=lambda one: one.kind == "foreign key"):
@@ -131,6 +132,14 @@ def _append(work: Work, shape: Shape, table: TableCopied) -> None:
             table.inserted += batch.rows
             work.listener.advanced("copy", shape.name, batch.rows)
     work.listener.ended("copy", shape.name)
+
+
+def _ensure_accounted_for(work: Work, shape: Shape, table: TableCopied) -> None:
+    """Raises MergeFailedError unless each row of the picture was inserted, or met a row: also without a proof."""
+    came = table.inserted + table.updated + table.skipped
+    if came != work.rows(shape):
+        reason = f"{came} rows came, but the picture of the source has {work.rows(shape)}"
+        raise MergeFailedError(table=shape.name, url=work.target.masked, reason=reason)
 
 
 def _dangling(work: Work) -> dict[str, int]:

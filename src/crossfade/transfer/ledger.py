@@ -169,9 +169,20 @@ def repair(connection: Any, copy: str, *, going_on: bool) -> None:
     )
 
 
+def last_merge(connection: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """The source of the merge that came last, and what it was asked for; None if there was none."""
+    if not _exists(connection):
+        return None
+    statement = "SELECT source, options FROM crossfade_copy WHERE state = 'ended' ORDER BY ended DESC"
+    merges = ((source, json.loads(options)) for source, options in execute(connection, statement))
+    return next(((source, options) for source, options in merges if "policy" in options), None)
+
+
 def end(connection: Any, copy: str, *, state: Literal["ended", "given up"] = "ended") -> None:
     """Notes that a copy is over; nothing of it is aside any more."""
-    execute(connection, "UPDATE crossfade_copy SET state = ?, ended = ? WHERE id = ?", (state, _now(), copy))
+    # Which one came last is asked for: to the microsecond.
+    ended = clock.now().isoformat()
+    execute(connection, "UPDATE crossfade_copy SET state = ?, ended = ? WHERE id = ?", (state, ended, copy))
 
 
 def _exists(connection: Any) -> bool:

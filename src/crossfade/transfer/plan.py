@@ -1,6 +1,9 @@
 """Which tables a copy and a proof are about, and in which order: what others refer to comes before them.
 
 A plan is made from the metadata alone and opens nothing. Whether the two databases fit it is left to `checks`.
+
+A table may say of itself that its rows are about the database that they are in, and mean nothing in another one:
+`Table(..., info={LOCAL: True})`. It is left out unless somebody names it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,6 +13,7 @@ from difflib import get_close_matches
 from sqlalchemy import MetaData, Table
 
 from crossfade.errors import SelectionError
+from crossfade.transfer.marks import LOCAL
 from crossfade.transfer.shapes import Reference, Shape, references_of, shape_of
 
 
@@ -34,6 +38,8 @@ class Plan:
     """Whether somebody said which tables, instead of all."""
     excluded: frozenset[str] = frozenset()
     """What somebody named to be left out, tables beside the metadata among them."""
+    local: tuple[str, ...] = ()
+    """What of `left_out` is so because its rows are of one database alone."""
     parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By table of the metadata: the tables that it needs, directly or through others, itself not among them."""
 
@@ -41,6 +47,15 @@ class Plan:
     def names(self) -> tuple[str, ...]:
         """The tables that are carried, in their order."""
         return tuple(shape.name for shape in self.shapes)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the choice."""
+        if not self.local:
+            return []
+        one = len(self.local) == 1
+        said = f"{_listed(self.local)}: {'its' if one else 'their'} rows are of one database alone"
+        return [f"{said}, so {'it is' if one else 'they are'} left out (--tables names what is wanted)"]
 
     @property
     def selection(self) -> str:
@@ -73,7 +88,7 @@ def make(
     revisions: str | None = None,
     ignored: Collection[str] = (),
 ) -> Plan:
-    """The plan for `tables` (every table of the metadata by default) without those in `exclude`.
+    """The plan for `tables` (by default every table of the metadata that isn't local) without those in `exclude`.
 
     `with_parents` adds what the chosen tables refer to, directly or through others, unless it is excluded. A table in a
     schema is named with it, or without if that is clear. Raises SelectionError for names that mean nothing or several
@@ -83,7 +98,8 @@ def make(
     parents = {name: _ancestors(name, known) for name in known}
     # What is excluded may be a table of the source that the metadata doesn't have: `checks` knows.
     without = {_resolved(name, known, "--exclude", lenient=True) for name in exclude}
-    chosen = set(known) if tables is None else {_resolved(name, known, "--tables") for name in tables}
+    local = {name for name in known if metadata.tables[name].info.get(LOCAL)}
+    chosen = set(known) - local if tables is None else {_resolved(name, known, "--tables") for name in tables}
     both = sorted(chosen & without) if tables is not None else []
     if both:
         raise SelectionError(reason=f"{', '.join(both)} can't be asked for and excluded at once")
@@ -101,10 +117,16 @@ def make(
         metadata=metadata,
         revisions=revisions,
         ignored=frozenset(ignored),
+        local=tuple(sorted(local - without)) if tables is None else (),
         chosen=tables is not None,
         excluded=frozenset(without),
         parents={name: tuple(sorted(parents[name])) for name in known},
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 _References = Mapping[str, Sequence[Reference]]

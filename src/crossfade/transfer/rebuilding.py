@@ -17,7 +17,8 @@ from crossfade.transfer.ends import End
 from crossfade.transfer.faults import is_lost, said
 from crossfade.transfer.indexes import Definition
 from crossfade.transfer.reports import Listener
-from crossfade.transfer.transactions import transaction
+from crossfade.transfer.shapes import Shape
+from crossfade.transfer.transactions import execute, scalar, transaction
 
 _Refused = list[tuple[Definition, BaseException]]
 
@@ -47,6 +48,36 @@ def rebuild(target: End, connection: Any, copy: str, *, jobs: int, listener: Lis
         )
 
 
+def bring_key_back(connection: Any, copy: str, shape: Shape) -> None:
+    """Makes the primary key of a table again, if it is aside. Raises the driver's errors.
+
+    A row that came twice, because it was written to and so moved in the source between two calls, stays as it came
+    last.
+    """
+    for one in ledger.aside(connection, copy):
+        if (one.table, one.kind) == (shape.name, "key"):
+            try:
+                _make_again(connection, copy, one)
+            except connection.IntegrityError:
+                with transaction(connection):
+                    _keep_last(connection, one.place, shape)
+                    rows = scalar(connection, f"SELECT count(*) FROM {one.place}")
+                    ledger.correct(connection, copy, shape.name, rows=rows)
+                    indexes.bring_back(connection, one)
+                    ledger.back(connection, copy, one)
+
+
+def _keep_last(connection: Any, place: str, shape: Shape) -> None:
+    same = " AND ".join(f"a.{one.quoted} = b.{one.quoted}" for one in shape.key_columns)
+    execute(connection, f"DELETE FROM {place} AS a USING {place} AS b WHERE {same} AND a.ctid < b.ctid")
+
+
+def _make_again(connection: Any, copy: str, definition: Definition) -> None:
+    with transaction(connection):
+        indexes.bring_back(connection, definition)
+        ledger.back(connection, copy, definition)
+
+
 def _one_by_one(connection: Any, copy: str, definitions: Sequence[Definition], listener: Listener) -> _Refused:
     refused: _Refused = []
     for table, group in groupby(sorted(definitions, key=lambda one: one.table), key=lambda one: one.table):
@@ -61,9 +92,7 @@ def _one_by_one(connection: Any, copy: str, definitions: Sequence[Definition], l
 
 def _bring_back(connection: Any, copy: str, definition: Definition) -> _Refused:
     try:
-        with transaction(connection):
-            indexes.bring_back(connection, definition)
-            ledger.back(connection, copy, definition)
+        _make_again(connection, copy, definition)
     except connection.Error as error:
         if is_lost(connection):
             raise
@@ -76,7 +105,7 @@ def _in_parallel(
 ) -> _Refused:
     """Each worker takes the next definition; a constraint shuts its table off, so those come after the indexes."""
     waiting: SimpleQueue[Definition] = SimpleQueue()
-    for one in sorted(definitions, key=lambda one: one.kind == "constraint"):
+    for one in sorted(definitions, key=lambda one: one.kind in {"constraint", "key"}):
         waiting.put(one)
     for table, count in _counted(definitions).items():
         listener.began("indexes", table, count)

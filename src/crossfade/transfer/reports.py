@@ -163,6 +163,8 @@ class VerifyReport:
     """The first hundred of each side."""
     quick: bool = False
     shared: bool = False
+    remapped: bool = False
+    """Whether rows of the target stand for rows with other keys, and were compared so."""
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from crossfade.errors import SelectionError
 from crossfade.transfer import ends, pictures, repairing, shortcuts, writers
 from crossfade.transfer.comparing import Comparison, Expectation
 from crossfade.transfer.digests import Side, SqliteSide, side
@@ -21,11 +22,10 @@ from crossfade.transfer.ends import End
 from crossfade.transfer.plan import Plan
 from crossfade.transfer.repairing import Extra, Found
 from crossfade.transfer.reports import Listener, Silence, TableVerified, VerifyReport
+from crossfade.transfer.standing import Terms
 from crossfade.transfer.transactions import by_hand
 
-__all__ = ["EQUAL", "Expectation", "verify"]
-
-EQUAL = Expectation()
+__all__ = ["Expectation", "verify"]
 
 
 def verify(
@@ -36,7 +36,7 @@ def verify(
     quick: bool = False,
     repair: bool = False,
     extra: Extra = "keep",
-    expectation: Expectation = EQUAL,
+    expectation: Expectation | None = None,
     listener: Listener | None = None,
     connections: tuple[Any, Any] | None = None,
 ) -> VerifyReport:
@@ -45,11 +45,14 @@ def verify(
     `quick` counts and looks at some of the rows, see `Comparison.glimpses`. `repair` copies rows that are missing or
     differ, and compares their tables again; rows that the target alone has stay (`extra` keep) or are put aside.
 
+    Without an `expectation` both should hold the same, but for the rows that the last merge took for one.
+
     `connections` are the drivers' own, prepared as `kinds.install` does it: one of a picture of the source, and one to
     the target that has nothing begun, neither before nor afterwards. A repair is written through it, and whoever gives
     it has the right to write (`writers.writer`). Without them both are opened here.
 
-    Raises CopyRunningError, RepairFailedError, UnreachableError and its kin, and what the drivers raise later on.
+    Raises SelectionError for a repair of a target whose rows stand for others, CopyRunningError, RepairFailedError,
+    UnreachableError and its kin, and what the drivers raise later on.
     """
     began = time.monotonic()
     report = VerifyReport(source=source.masked, target=target.masked, quick=quick)
@@ -63,6 +66,10 @@ def verify(
             other = stack.enter_context(writers.writer(target) if repair else target.connection())
         else:
             reader, other = connections
+        by_hand(other)
+        if expectation is None:
+            expectation = Expectation(remapped=Terms.noted(other, source=source.masked))
+            _say(report, expectation, repair=repair)
         found = stack.enter_context(Found()) if repair else None
         with _opened(reader, other, plan, expectation, listener, quick=quick) as comparison:
             if quick:
@@ -84,12 +91,21 @@ def verify(
     return report
 
 
+def _say(report: VerifyReport, expectation: Expectation, *, repair: bool) -> None:
+    if expectation.remapped is None:
+        return
+    if repair:
+        reason = "--repair would copy rows under the keys that --remap has merged; copy again, with --remap, instead"
+        raise SelectionError(reason=reason)
+    report.remapped = True
+    report.notes.append("rows that --remap took for one are compared as that merge has noted them in the target")
+
+
 @contextmanager
 def _opened(
     reader: Any, other: Any, plan: Plan, expectation: Expectation, listener: Listener, *, quick: bool = False
 ) -> Generator[Comparison]:
     """A comparison of what a connection of a picture and one to the target see."""
-    by_hand(other)
     with ExitStack() as stack:
         here, there = side(reader, expectation.where), side(other)
         beside = None

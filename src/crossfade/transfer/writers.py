@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from crossfade.errors import CopyRunningError
+from crossfade.errors import CopyRunningError, NotReadyError
 from crossfade.transfer import kinds
 from crossfade.transfer.ends import End
 from crossfade.transfer.transactions import by_hand, execute, scalar
@@ -45,7 +45,7 @@ _POSTGRESQL = (
 
 @contextmanager
 def writer(target: End) -> Generator[Any]:
-    """The connection that writes, with nothing begun, prepared for bulk work. Raises CopyRunningError."""
+    """The connection that writes, with nothing begun, prepared for bulk work. Raises what `alone` does."""
     with target.connection() as connection, alone(target, connection):
         prepare(connection)
         yield connection
@@ -101,15 +101,28 @@ def ensure_lasting(connection: Any) -> None:
 
 @contextmanager
 def alone(target: End, connection: Any) -> Generator[None]:
-    """The right to copy into a database, for as long as the block and the connection last. Raises CopyRunningError."""
+    """The right to copy into a database, for as long as the block and the connection last.
+
+    Raises CopyRunningError, and NotReadyError for a connection of a pooler.
+    """
     if target.route.path is not None:
         with _locked_beside(target.route.path, target):
             yield
         return
     by_hand(connection)
     if not isinstance(connection, sqlite3.Connection):
+        _ensure_direct(connection, target)
         _lock(connection, target)
     yield
+
+
+def _ensure_direct(connection: Any, target: End) -> None:
+    """Raises NotReadyError if another process of the server answers than the one that was connected to."""
+    if scalar(connection, "SELECT pg_backend_pid()") != connection.info.backend_pid:
+        raise NotReadyError(
+            reason=f"{target.masked} is reached through a pooler, which may give its connections to others between two"
+            " transactions, and the right to write with them; give the address of the server itself"
+        )
 
 
 def _lock(connection: Any, target: End) -> None:

@@ -162,6 +162,25 @@ def test_excluded_tables_stay_behind(here, pair, people, run):
     assert here("verify", "--exclude", "jobs").returncode == 0
 
 
+def test_what_is_about_one_database_alone_is_neither_copied_nor_compared(here, pair, people, run):
+    old, new = pair()
+    people(old)
+    run(
+        old,
+        "INSERT INTO scheduler_nodes (id, stack, host, process, started_at, heartbeat_at)"
+        " VALUES ('n', 'flask', 'h', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+        "INSERT INTO scheduler_control (id, owner, changed_at) VALUES (1, 'flask', '2026-01-01 00:00:00')",
+    )
+
+    copied, verified = here("copy"), here("verify", "--json")
+
+    told = "login_attempts, scheduler_control and scheduler_nodes: their rows are of one database alone"
+    assert told in copied.stderr
+    assert (copied.returncode, verified.returncode) == (0, 0)
+    assert told in json.loads(verified.stdout)["notes"][0]
+    assert (count(run, new, "scheduler_nodes"), count(run, new, "scheduler_control")) == (0, 0)
+
+
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
 def test_a_second_copy_meets_the_rows_of_the_first_and_changes_nothing(here, pair, people, run, target):
     old, new = pair("sqlite", target)

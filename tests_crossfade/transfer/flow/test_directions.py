@@ -1,12 +1,18 @@
 """A copy from one end to the other, in each direction, and what keeps it from beginning."""
 
+from contextlib import contextmanager
+from itertools import islice
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobCategory, JobExecution, Notification, User, metadata
 from crossfade import clock
-from crossfade.errors import KeylessError
+from crossfade.errors import CopyUndoneError, KeylessError, MergeFailedError, NotReadyError
+from crossfade.transfer import joining, writers
+from crossfade.transfer.marks import LOCAL
 from crossfade.transfer.reports import Silence
 
 DIRECTIONS = [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "sqlite")]
@@ -65,7 +71,9 @@ def everything(url):
     engine = engine_of(url)
     with engine.connect() as connection:
         found = {
-            table.name: sorted(map(repr, connection.execute(table.select()))) for table in metadata.tables.values()
+            table.name: sorted(map(repr, connection.execute(table.select())))
+            for table in metadata.tables.values()
+            if not table.info.get(LOCAL)
         }
     engine.dispose()
     return found
@@ -89,6 +97,87 @@ def test_our_own_tables_are_copied_and_proved(source_engine, target_engine, appl
     assert counts["job_executions"] == (_MANY, _MANY)
     assert everything(target) == everything(source)
     assert shop.definitions(target) == shop.definitions(application(target_engine))
+
+
+@pytest.mark.parametrize(("source_encoding", "refused"), [("UTF8", True), ("LATIN1", False)])
+def test_a_target_that_has_no_place_for_every_text_is_refused(
+    source_encoding, refused, empty, shop_server, shop, carry
+):
+    def encoded(name, encoding):
+        shop_server.database(name)
+        with shop.opened(empty("postgresql")) as connection:
+            connection.execute(f"DROP DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+        return shop.make(shop_server.url.set(database=name).render_as_string(hide_password=False))
+
+    source, target = encoded("texts_source", source_encoding), encoded("texts_target", "LATIN1")
+    with shop.opened(source) as connection:
+        shop.run(connection, "INSERT INTO visits VALUES ('2026-01-01', ?)", "été")
+
+    if refused:
+        with pytest.raises(NotReadyError, match="keeps texts as LATIN1"):
+            carry(source, target)
+    else:
+        assert carry(source, target).ok
+        assert shop.rows(target) == shop.rows(source)
+
+
+def test_a_target_behind_a_pooler_is_refused(database, end):
+    target = end("target", database("postgresql"))
+
+    class Pooled:
+        """A connection of a pooler: who answers isn't who was asked for."""
+
+        info = SimpleNamespace(backend_pid=0)
+
+        def __init__(self, connection):
+            self._connection = connection
+
+        def execute(self, *statement):
+            return self._connection.execute(*statement)
+
+    with (
+        target.connection() as connection,
+        pytest.raises(NotReadyError, match="through a pooler"),
+        writers.alone(target, Pooled(connection)),
+    ):
+        raise AssertionError("it has the right to write")
+
+
+def test_a_hand_over_that_fails_leaves_nothing_and_says_so(database, shop, carry):
+    source, target = database("sqlite"), database("sqlite")
+    shop.fill(source, many=30)
+    with shop.opened(target) as connection:
+        shop.run(
+            connection,
+            "CREATE TRIGGER no BEFORE INSERT ON orders WHEN new.id = 20 BEGIN SELECT RAISE(ABORT, 'full'); END",
+        )
+
+    with pytest.raises(CopyUndoneError, match=r"full\. Nothing was copied"):
+        carry(source, target)
+
+    assert not any(shop.rows(target).values())
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_merge_that_lost_a_row_on_the_way_changes_nothing(engine, database, shop, carry, monkeypatch):
+    source, target = database("postgresql"), database(engine)
+    shop.fill(source, many=30)
+    with shop.opened(target) as connection:
+        shop.run(connection, "INSERT INTO accounts VALUES (3, 5), (99, 7)")
+    before = shop.rows(target)
+    whole = joining.batches
+
+    @contextmanager
+    def cut(*arguments, **options):
+        with whole(*arguments, **options) as arriving:
+            yield islice(arriving, 2)
+
+    monkeypatch.setattr(joining, "batches", cut)
+    with pytest.raises(MergeFailedError, match="6 rows came, but the picture of the source has 10"):
+        carry(source, target, tables=["accounts"], policy="skip", batch=3, verify=False)
+
+    assert shop.rows(target) == before
 
 
 def test_a_copy_of_a_database_to_itself_changes_nothing(database, shop, carry):

@@ -78,6 +78,45 @@ def test_rows_that_the_source_lost_meanwhile_are_put_aside(half, shop, carry):
     assert [int(json.loads(key)["id"]) for (key,) in kept] == [1, 2, 3]
 
 
+def test_rows_that_moved_in_the_source_meanwhile_come_once_and_nothing_begins_anew(database, shop, carry):
+    source, target = database("postgresql"), database("postgresql")
+    shop.fill(source, many=300)
+    with pytest.raises(KeyboardInterrupt):
+        carry(source, target, batch=50, listener=Stop("orders", 100))
+    with shop.opened(source) as connection:
+        # PostgreSQL writes a changed row anew, behind all others.
+        shop.run(connection, "UPDATE orders SET amount = amount + 1 WHERE id <= 20")
+    arrived = []
+
+    class Watch(Silence):
+        def advanced(self, phase, table, rows):
+            if (phase, table) == ("copy", "orders"):
+                arrived.append(rows)
+
+    report = carry(source, target, batch=50, listener=Watch())
+
+    assert report.ok
+    assert arrived == [100, 50, 50, 50, 50, 20]
+    assert shop.rows(target) == shop.rows(source)
+
+
+@pytest.mark.parametrize("statement", ["VACUUM", "REPLACE INTO customers SELECT * FROM customers WHERE rowid % 2"])
+def test_rows_of_a_file_that_have_other_numbers_meanwhile_come_once(database, shop, carry, statement):
+    source, target = database("sqlite"), database("postgresql")
+    shop.fill(source, many=300)
+    with shop.opened(source) as connection:
+        shop.run(connection, "UPDATE orders SET customer_id = (SELECT id FROM customers WHERE rowid = 20)")
+        shop.run(connection, "DELETE FROM customers WHERE rowid <= 5")
+    with pytest.raises(KeyboardInterrupt):
+        carry(source, target, batch=10, listener=Stop("customers", 10))
+    with shop.opened(source) as connection:
+        shop.run(connection, statement)
+
+    assert carry(source, target, batch=10).ok
+
+    assert shop.rows(target) == shop.rows(source)
+
+
 def test_another_selection_is_refused_while_a_copy_is_unfinished(half, shop, carry):
     source, target = half
     before = shop.rows(target)

@@ -5,6 +5,7 @@ from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Integer, MetaDa
 
 from crossfade.errors import SelectionError
 from crossfade.transfer import plan
+from crossfade.transfer.marks import LOCAL
 
 
 def metadata_of(*tables, nullable=()):
@@ -55,6 +56,21 @@ def test_a_table_that_waits_for_a_circle_is_not_part_of_it():
 
     assert made.names[:2] == ("last", "a")
     assert made.deferred.keys() == {"a"}
+
+
+def test_a_table_whose_rows_are_of_one_database_alone_is_left_out_unless_it_is_named():
+    metadata = metadata_of("nodes", "people")
+    metadata.tables["nodes"].info[LOCAL] = True
+
+    made = plan.make(metadata)
+
+    assert (made.names, made.left_out, made.local) == (("people",), ("nodes",), ("nodes",))
+    assert made.notes == [
+        "nodes: its rows are of one database alone, so it is left out (--tables names what is wanted)"
+    ]
+    assert plan.make(metadata, exclude=["nodes"]).notes == []
+    named = plan.make(metadata, tables=["nodes"])
+    assert (named.names, named.notes) == (("nodes",), [])
 
 
 def test_a_composite_reference_is_one():

@@ -1,11 +1,15 @@
 """A merge that takes rows with the same unique values for the same row is proved, too."""
 
-import pytest
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, text
+from datetime import datetime
 
+import pytest
+from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table, text
+
+from crossfade.errors import SelectionError
 from crossfade.transfer import plan
 from crossfade.transfer.copying import Options, copy
 from crossfade.transfer.reports import Silence
+from crossfade.transfer.standing import Terms
 from crossfade.transfer.verifying import Expectation
 
 metadata = MetaData()
@@ -24,14 +28,14 @@ posts = Table(
     Column("author", ForeignKey("people.id"), nullable=False),
     Column("words", String(80)),
 )
-EXPECTED = Expectation(merged=True, remapped=True, kept={"people": 1})
+EXPECTED = Expectation(merged=True, remapped=Terms("skip"), kept={"people": 1})
 
 
 @pytest.fixture
 def merged(pair_of):
     """A source whose Ann was registered in the target, too, under another key, merged into it."""
 
-    def make(engines):
+    def make(engines, policy="skip"):
         pair = pair_of(*engines, metadata=metadata)
         with pair.source.begin() as connection:
             connection.execute(people.insert(), {"id": "s-ann", "email": "ann@x", "name": "Ann"})
@@ -42,7 +46,7 @@ def merged(pair_of):
             )
         with pair.target.begin() as connection:
             connection.execute(people.insert(), {"id": "t-ann", "email": "ann@x", "name": "Anna"})
-        options = Options(policy="skip", remap=True, verify=False)
+        options = Options(policy=policy, remap=True, verify=False)
         assert copy(pair.here, pair.there, plan.make(metadata), options, Silence()).ok
         return pair
 
@@ -54,7 +58,61 @@ def test_rows_with_other_keys_and_references_to_them_are_no_difference(engines, 
 
 
 def test_without_being_told_of_the_merge_they_are(engines, merged):
-    assert len(merged(engines).found()) == 4
+    assert len(merged(engines).found(expectation=Expectation())) == 4
+
+
+def test_a_later_proof_knows_of_the_merge_from_the_ledger_and_refuses_to_repair(engines, merged):
+    pair = merged(engines)
+
+    report = pair.verify()
+
+    assert report.ok
+    assert report.remapped
+    with pytest.raises(SelectionError, match="--remap"):
+        pair.verify(repair=True)
+    with pair.target.begin() as connection:
+        connection.execute(people.insert(), {"id": "t-zoe", "email": "zoe@x"})
+    assert pair.found() == [("people", {"id": "t-zoe"}, "extra", ())]
+
+
+@pytest.mark.parametrize(
+    ("policy", "changed", "found"),
+    [("skip", "A", []), ("update", "A", [("people", {"id": "s-ann"}, "missing", ())]), ("update", "Ann", [])],
+)
+def test_the_values_of_a_merged_row_are_compared_where_the_source_has_the_say(engines, merged, policy, changed, found):
+    pair = merged(engines, policy)
+    with pair.target.begin() as connection:
+        connection.execute(people.update().where(people.c.id == "t-ann").values(name=changed))
+
+    assert pair.found() == found
+
+
+stamped = MetaData()
+notes = Table(
+    "notes",
+    stamped,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(80), nullable=False, unique=True),
+    Column("words", String(80)),
+    Column("updated_at", DateTime),
+)
+
+
+@pytest.mark.parametrize("newer", ["source", "target"])
+def test_the_newer_row_of_two_has_the_say(engines, pair_of, newer):
+    early, late = datetime(2026, 1, 1), datetime(2026, 1, 2)  # noqa: DTZ001  naive, as the column is
+    pair = pair_of(*engines, metadata=stamped)
+    at = {"source": (late, early), "target": (early, late)}[newer]
+    for engine, key, moment in ((pair.source, 1, at[0]), (pair.target, 2, at[1])):
+        with engine.begin() as connection:
+            connection.execute(notes.insert(), {"id": key, "slug": "a", "words": str(key), "updated_at": moment})
+
+    assert copy(pair.here, pair.there, plan.make(stamped), Options(policy="newest", remap=True), Silence()).ok
+
+    assert pair.found() == []
+    with pair.target.begin() as connection:
+        connection.execute(notes.update().values(words="else", updated_at=early))
+    assert pair.found() == ([] if newer == "target" else [("notes", {"id": "1"}, "missing", ())])
 
 
 @pytest.mark.parametrize(
@@ -116,5 +174,5 @@ def test_a_row_whose_key_is_made_of_references_is_looked_for_under_the_key_that_
     with pair.target.begin() as connection:
         assert connection.execute(text("SELECT member, liked FROM likes ORDER BY member")).all() == [(2, 7), (7, 2)]
         connection.execute(text("UPDATE likes SET why = 'z' WHERE liked = 7"))
-    expected = Expectation(merged=True, remapped=True)
+    expected = Expectation(merged=True, remapped=Terms("skip"))
     assert pair.found(expectation=expected) == [("likes", {"member": "2", "liked": "1"}, "missing", ())]

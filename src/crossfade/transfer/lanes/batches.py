@@ -1,11 +1,11 @@
-"""What goes through a lane: batches of rows, in the order of the key."""
+"""What goes through a lane: batches of rows, in an order that a reading can go on in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 Position = tuple[str, ...]
-"""Where a batch ends: texts, one for each column of the key. Only the lane that made it can read it."""
+"""Where a batch ends, in texts. Only the lane that made it can read it."""
 
 MOST_BYTES = 16 * 1024 * 1024
 """A batch ends with the row that passes this, so that memory stays the same however long the rows are."""
@@ -26,8 +26,11 @@ class Lane(Protocol):
     """How the rows of one table get from the source to the target."""
 
     def read(self, connection: Any, *, after: Position | None, size: int) -> Iterator[Batch]:
-        """The rows after a position, in the source's order of the key, in batches of at most `size` rows.
+        """The rows after a position, in batches of at most `size` rows.
 
+        SQLite as a target gets them in the order of the key, because its index of the key then grows at its end alone.
+        PostgreSQL gets them as they lie in the source, which is read so several times as fast; rows that have been
+        moved since are missed by a later reading, or come twice.
         A table without a key comes in an order of its own, and can't be read from a position (ValueError).
         `connection` is one of a picture. It is busy until the iterator is through or closed.
         """

@@ -1,6 +1,12 @@
-"""From PostgreSQL to PostgreSQL: what COPY writes there, COPY reads here, and nobody looks at it in between."""
+"""From PostgreSQL to PostgreSQL: what COPY writes there, COPY reads here, and nobody looks at it in between.
+
+Rows go as they lie, where a table has that order: along the index of a random key each row is a page of its own.
+"""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice
+from operator import ne
 from typing import Any, Literal
 
 from typing_extensions import override
@@ -58,18 +64,21 @@ class PostgresToPostgres(Lane):
                 copy.write(_TRAILER)
 
     def _stretches(self, connection: Any, after: Position | None, size: int, form: Form) -> Iterator[Batch]:
-        """Batch by batch: what COPY writes says nothing of the key, so it is asked for where a batch ends."""
+        """Batch by batch: what COPY writes says nothing of the position, so it is asked for where a batch ends."""
         most = size
+        if after is None:
+            after = reading.beginning(connection, self._shape)
         while True:
             sql = self._copying(after, form, most)
-            with reading.in_order(connection), connection.cursor() as cursor, cursor.copy(sql) as copy:
+            order = reading.in_order(connection, self._shape, after)
+            with order, connection.cursor() as cursor, cursor.copy(sql) as copy:
                 stream = _rows(copy, form)
                 batch = _collected(stream, most, form)
                 # Long rows: the rest is read again. To cancel would be to lose the picture.
                 left = sum(1 for _ in stream)
             if batch is None:
                 return
-            with reading.in_order(connection):
+            with reading.in_order(connection, self._shape, after):
                 after = reading.position(self._shape, connection, after, rows=batch.rows, where=self._where)
             yield Batch(batch.rows, after, batch.payload)
             if not left and batch.rows < most:
@@ -111,13 +120,12 @@ def _collected(stream: Iterator[bytes], most: int, form: Form) -> Batch | None:
 
 def _rows(copy: Any, form: Form) -> Iterator[bytes]:
     """One row after the other, without what stands before and after them all."""
-    first = form == "binary"
-    while row := copy.read():
-        if first:
-            row = row[len(_HEADER) :]
-            first = False
-        if form == "text" or row != _TRAILER:
-            yield row
+    arriving = iter(copy.read, b"")
+    if form == "text":
+        return arriving
+    # What stands before them comes with the first one.
+    first = (row[len(_HEADER) :] for row in islice(arriving, 1))
+    return filter(partial(ne, _TRAILER), chain(first, arriving))
 
 
 def _types(connection: Any, shape: Shape) -> dict[str, tuple[str, bool]]:

@@ -43,7 +43,7 @@ class PostgresToSqlite(Lane):
         wide, least = self._wide, _SMALL * len(self._shape.columns)
         rows: list[Sequence[Any]] = []
         length = 0
-        with reading.in_order(connection), connection.cursor() as cursor:
+        with reading.in_order(connection, self._shape, after), connection.cursor() as cursor:
             for row in cursor.stream(sql.encode(), binary=True, size=_chunk()):
                 rows.append(row)
                 length += least

@@ -1,7 +1,7 @@
-"""Reading a table of SQLite in the order of its key, and saying where the reading stands.
+"""Reading a table of SQLite in the order of its key or of the file, and saying where the reading stands.
 
 SQLite keeps any value in any column, so a position keeps the value as it is stored: its canonical text might sort
-elsewhere than the value does.
+elsewhere than the value does. A position in the file is the number of a row.
 """
 
 import json
@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from crossfade.transfer.lanes.batches import MOST_BYTES, Position
 from crossfade.transfer.shapes import Shape
@@ -20,6 +20,10 @@ Piece = tuple[list[tuple[Any, ...]], Position | None]
 
 _TERMS = 50
 """SQLite limits how deep an expression is, and each operator is a level."""
+
+
+_NUMBER = "number"
+"""What a position begins with that is the number of a row, and no value of a key."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Reading:
     length: Callable[[tuple[Any, ...]], int]
     """How many bytes a row takes, more or less."""
     where: str | None
+    order: Literal["key", "file"] = "key"
+    """In the order of the file, which is read several times as fast, or in that of the key where a table has no other;
+    also after a position of a key, whatever is said here."""
 
     def pieces(
         self,
@@ -52,7 +59,7 @@ class Reading:
         `text_factory` makes what they have for a text. Where a key is NULL, which SQLite allows, they may be more than
         `size`: nothing comes after NULL, so there is no stopping there.
         """
-        with closing(connection.execute(*self._select(after))) as cursor:
+        with closing(connection.execute(*self._select(connection, after))) as cursor:
             while True:
                 # Whoever looks at a piece may ask the connection for something else.
                 before = connection.text_factory
@@ -77,8 +84,11 @@ class Reading:
                 break
         return rows
 
-    def _select(self, after: Position | None) -> tuple[str, list[Any]]:
+    def _select(self, connection: sqlite3.Connection, after: Position | None) -> tuple[str, list[Any]]:
         keys = [column.quoted for column in self.shape.key_columns]
+        said = [f"{key}, typeof({key})" for key in keys]
+        if (number := self._number(connection, after)) is not None:
+            keys, said = [number], [f"{number}, '{_NUMBER}'"]
         conditions = [f"({self.where})"] if self.where else []
         parameters: list[Any] = []
         if after is not None:
@@ -88,13 +98,36 @@ class Reading:
             # A row value of one is none.
             one = len(keys) == 1
             conditions.append(f"{keys[0]} > {places[0]}" if one else f"({', '.join(keys)}) > ({', '.join(places)})")
-        said = [f"{key}, typeof({key})" for key in keys]
         sql = f"SELECT {', '.join([*self.columns, *said])} FROM {self.shape.at('sqlite')}"
         if conditions:
             sql += f" WHERE {' AND '.join(conditions)}"
         if keys:
             sql += f" ORDER BY {', '.join(keys)}"
         return sql, parameters
+
+    def _number(self, connection: sqlite3.Connection, after: Position | None) -> str | None:
+        """SQL: where a row lies in the file; None if that isn't the order, or there is no such thing."""
+        wanted = self.order == "file" if after is None else after[0].startswith(f"{_NUMBER} ")
+        return row_number(connection, self.shape) if wanted and self.shape.key else None
+
+
+def row_number(connection: sqlite3.Connection, shape: Shape) -> str | None:
+    """What SQL calls the number of a row in this table; None if its rows have none, or columns have all its names."""
+    table = shape.at("sqlite")
+    if not connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (shape.bare,)
+    ).fetchone():
+        return None
+    columns = {str(_decoded(name)).lower() for _, name, *_ in connection.execute(f"PRAGMA table_xinfo({table})")}
+    name = next((one for one in ("rowid", "_rowid_", "oid") if one not in columns), None)
+    if name is None:
+        return None
+    try:
+        connection.execute(f"SELECT {name} FROM {table} LIMIT 0").close()
+    except sqlite3.OperationalError:
+        # WITHOUT ROWID.
+        return None
+    return name
 
 
 def text(value: bytes) -> str | Octets:
@@ -120,8 +153,8 @@ def _said(value: Any, type_: Any) -> str:
     match type_:
         case "null":
             return "null "
-        case "integer":
-            return f"integer {value}"
+        case "integer" | "number":
+            return f"{type_} {value}"
         case "real":
             return f"real {value.hex()}"
         case "blob":
@@ -150,7 +183,7 @@ def _read(type_: str, said: str) -> Any:
     match type_:
         case "null":
             return None
-        case "integer":
+        case "integer" | "number":
             return int(said)
         case "real":
             return float.fromhex(said)

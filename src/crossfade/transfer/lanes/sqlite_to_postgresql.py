@@ -29,7 +29,7 @@ class SqliteToPostgres(Lane):
         self._shape = shape
         columns = shape.columns
         line = " || ',' || ".join(_printed(columns[at : at + _FIELDS]) for at in range(0, len(columns), _FIELDS))
-        self._reading = Reading(shape, [line], lambda row: len(row[0]), where)
+        self._reading = Reading(shape, [line], lambda row: len(row[0]), where, order="file")
 
     @override
     def read(self, connection: Any, *, after: Position | None, size: int) -> Iterator[Batch]:
