@@ -142,7 +142,7 @@ class _Prover:
                     known_since=_known_since(job, first_ticks.get(job.id), self._window),
                     until=self._window.until,
                 )
-                self._prove(sessions, job, self._within(job, log, spans))
+                self._prove(sessions, job, self._within(job, log, spans), edges=_edges(spans, self._window))
         return ids[-1] if len(ids) == BATCH else None
 
     def _within(self, job: Row[Any], log: Sequence[Change], spans: list[Span]) -> list[Span]:
@@ -172,11 +172,11 @@ class _Prover:
             return False
         return True
 
-    def _prove(self, sessions: Sequence[Session], job: Row[Any], spans: list[Span]) -> None:
+    def _prove(self, sessions: Sequence[Session], job: Row[Any], spans: list[Span], *, edges: set[datetime]) -> None:
         self._proof.jobs += 1
         if not spans:
             return
-        judge = _Judge(spans, self._window)
+        judge = _Judge(spans, edges)
         first, until = spans[0].start, spans[-1].end
         verdicts = accounts.settle(
             self._ticks(spans, judge),
@@ -205,16 +205,19 @@ class _Prover:
 class _Judge:
     """Says of an instant whether what a job was like then is certain."""
 
-    def __init__(self, spans: Sequence[Span], window: Window) -> None:
+    def __init__(self, spans: Sequence[Span], edges: set[datetime]) -> None:
         self._spans = spans
-        edges = {moment for span in spans for moment in (span.start, span.end)}
-        # At its own edges the window cuts through what does not change.
-        self._edges = edges - {window.first, window.until, window.kept_since}
+        self._edges = edges
 
     def is_certain(self, moment: datetime) -> bool:
         return any(span.start <= moment <= span.end for span in self._spans) and not any(
             abs(moment - edge) <= MARGIN for edge in self._edges
         )
+
+
+def _edges(spans: Sequence[Span], window: Window) -> set[datetime]:
+    """When the job was made or changed: where the window cuts through a span, nothing changes."""
+    return {moment for span in spans for moment in (span.start, span.end)} - {window.until}
 
 
 def _walk(held: Held, zone: ZoneInfo, first: datetime, until: datetime) -> Iterator[datetime]:
