@@ -29,7 +29,7 @@ from cronjobs.testing.years import LARGE, Size
 from crossfade.database.sessions import begin_write
 from crossfade.project import Project
 from crossfade.router import Router
-from crossfade.testing import postgres
+from crossfade.testing import places, postgres
 
 FEW = Size(jobs=4, executions=40, notifications=40)
 MANY = Size(jobs=10_000, executions=1_000_000, notifications=200_000)
@@ -51,7 +51,7 @@ def large(world: World) -> Generator[World]:
 def empty(like: Engine) -> Generator[str | URL]:
     """A database of the same kind, gone with the block."""
     if like.dialect.name == "sqlite":
-        with tempfile.TemporaryDirectory(dir=postgres.memory(ROOM)) as place:
+        with tempfile.TemporaryDirectory(dir=places.memory(ROOM)) as place:
             yield f"sqlite:///{Path(place) / 'large_test.db'}"
         return
     with postgres.embedded(room=ROOM) as server:

@@ -21,6 +21,8 @@
     │   ├── EngineRetiredError                   an engine kept from an earlier configuration
     │   ├── OverrideOrderError                   scopes of override() left in the wrong order
     │   ├── SessionLentError                     a lent session of the other kind is in force
+    │   ├── ConcurrentJointError                 transactions at once in a test that is one transaction
+    │   ├── JointEndedError                      a test has ended the one transaction that it is
     │   └── LentElsewhereError                   a lent session is on another database
     ├── UnreachableError                         exit 3: the database doesn't answer
     │   ├── HostUnknownError                     its host name has no address
@@ -245,6 +247,24 @@ class SessionLentError(RouterError):
     """{wanted} was asked for while {lent} is lent. Lend one of the kind that the code under it uses."""
 
     code = "session-lent"
+
+
+class ConcurrentJointError(RouterError):
+    """Two transactions were open at once on {whose}, and one that wrote is undone after another one wrote too.
+
+    On one connection that would undo both. End the first before the second begins, or {instead}.
+    """
+
+    code = "concurrent-joint"
+
+
+class JointEndedError(RouterError):
+    """The joint transaction of this test had ended before the test did, by a COMMIT or ROLLBACK in so many words.
+
+    What it wrote may have stayed, so the database is made anew. Mark it @pytest.mark.crossfade(isolation="restore").
+    """
+
+    code = "joint-ended"
 
 
 class LentElsewhereError(RouterError):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from crossfade.errors import RouterError
+from crossfade.errors import ConcurrentJointError
 from crossfade.testing.guest.frames import Frames, writes
 
 
 @pytest.fixture
 def frames():
-    return Frames()
+    return Frames(whose="Django's connection", instead="mark the test django_db(transaction=True)")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_rollback_that_would_undo_another_guests_work_is_refused(frames):
     inner, _ = frames.enter(None, "INSERT INTO a")
     frames.leave(inner, keep=True)
 
-    with pytest.raises(RouterError, match="two transactions were open at once"):
+    with pytest.raises(ConcurrentJointError, match="Two transactions were open at once"):
         frames.leave(outer, keep=False)
 
 
@@ -80,8 +80,8 @@ def test_work_that_was_undone_already_hinders_nobody(frames):
 
 def test_a_rollback_that_would_undo_djangos_work_is_refused(frames):
     frame, _ = frames.enter(None, "INSERT INTO a")
-    frames.django_executes("SELECT 1")
-    frames.django_executes("UPDATE a")
+    frames.host_executes("SELECT 1")
+    frames.host_executes("UPDATE a")
 
-    with pytest.raises(RouterError, match=r"django_db\(transaction=True\)"):
+    with pytest.raises(ConcurrentJointError, match=r"django_db\(transaction=True\)"):
         frames.leave(frame, keep=False)

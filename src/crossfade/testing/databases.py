@@ -20,6 +20,8 @@ from crossfade import revisions
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.testing import providers, restore
+from crossfade.testing.guest.hosts import Hosts
+from crossfade.testing.joint import Joint
 from crossfade.testing.options import Kind, Options
 from crossfade.testing.restore import Snapshot
 from crossfade.testing.stores import Files, PostgresServer, Store, worker_name
@@ -97,10 +99,12 @@ class Databases:
         options: Options,
         run: Run,
         *,
+        hosts: Hosts,
         seed: Seed | None = None,
         release: Callable[[URL], None] = lambda _: None,
     ) -> None:
         """`seed` adds to what the project's own makes, `release` closes others' idle connections. Opens nothing."""
+        self._hosts = hosts
         self._release = release
         self._project = project
         self._options = options
@@ -109,6 +113,7 @@ class Databases:
         self._stores: dict[Kind, Store] = {}
         self._lasting: dict[Kind, Database] = {}
         self._snapshots: dict[Kind, Snapshot] = {}
+        self._joints: dict[Kind, Joint] = {}
         self._ends = ExitStack()
         self._clones = 0
         self._made: set[tuple[str | None, str | None]] = set()
@@ -133,11 +138,25 @@ class Databases:
             self._snapshots[kind] = restore.take(database.router.engine("flask"), self._project.load("metadata"))
         return database
 
+    def join(self, kind: Kind) -> Database:
+        """The worker's database, with one transaction under all that this process does there until `roll_back`."""
+        database = self.lasting(kind)
+        if kind not in self._joints:
+            self._joints[kind] = Joint(database.router.engine("flask"), self._hosts)
+        self._joints[kind].begin()
+        return database
+
+    def roll_back(self, kind: Kind) -> None:
+        """Ends that transaction. Raises JointEndedError if somebody else has."""
+        self._joints[kind].roll_back()
+
     def renew(self, kind: Kind) -> None:
         """Makes the worker's database anew, from the template: for one whose schema was changed."""
-        snapshot, old = self._snapshots.pop(kind, None), self._lasting.pop(kind)
-        if snapshot is not None:
-            snapshot.close()
+        old = self._lasting.pop(kind)
+        if kind in self._snapshots:
+            self._snapshots.pop(kind).close()
+        if kind in self._joints:
+            self._joints.pop(kind).close()
         old.close()
         self.lasting(kind)
 
@@ -177,6 +196,8 @@ class Databases:
         """Ends all of it. Databases that somebody named stay, as the last test found them."""
         for snapshot in self._snapshots.values():
             snapshot.close()
+        for joint in self._joints.values():
+            joint.close()
         for kind, database in self._lasting.items():
             database.close()
             if self._options.url is None:

@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from crossfade.errors import ConfigurationError, CrossfadeError, RouterError
+from crossfade.errors import ConfigurationError, CrossfadeError, JointEndedError, RouterError
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.routes import Stack
@@ -28,6 +28,7 @@ from crossfade.testing import options, servers
 from crossfade.testing.applications import Client, application, finished
 from crossfade.testing.audit import Audit
 from crossfade.testing.databases import Database, Databases, Run, Seed
+from crossfade.testing.guest.hosts import Hosts
 from crossfade.testing.options import Isolation, Kind, Options
 from crossfade.testing.servers import LiveServer
 
@@ -40,6 +41,7 @@ class Plan:
     options: Options
     run: Run
     audit: Audit
+    hosts: Hosts
 
 
 PLAN = pytest.StashKey[Plan]()
@@ -102,7 +104,9 @@ def crossfade_seed() -> Seed | None:
 def crossfade_databases(request: pytest.FixtureRequest, crossfade_seed: Seed | None) -> Generator[Databases]:
     """This worker's databases."""
     plan = request.config.stash[PLAN]
-    databases = Databases(plan.project, plan.options, plan.run, seed=crossfade_seed, release=plan.audit.release)
+    databases = Databases(
+        plan.project, plan.options, plan.run, hosts=plan.hosts, seed=crossfade_seed, release=plan.audit.release
+    )
     try:
         yield databases
     finally:
@@ -131,8 +135,8 @@ def crossfade_database(
         with alone(plan, crossfade_databases, database, request.node, source=plan.options.source):
             yield database
         complaints = left_open(plan, before)
-        if crossfade_isolation == "restore":
-            complaints += _put_back(crossfade_databases, kind)
+        if crossfade_isolation != "clone":
+            complaints += _put_back(crossfade_databases, kind, crossfade_isolation)
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
 
@@ -187,13 +191,24 @@ def fastapi_client(crossfade_fastapi_app: Any, request: pytest.FixtureRequest) -
 
 
 @pytest.fixture
-def live_flask(crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
+def crossfade_committed(crossfade_isolation: Isolation) -> None:
+    """Refuses a test whose rows a server in another process would never see."""
+    if crossfade_isolation == "joint":
+        pytest.fail(
+            "a live server is a process of its own, and can't see the rows of a joint transaction, which are never"
+            ' committed: mark this test @pytest.mark.crossfade(isolation="restore"), or use the clients',
+            pytrace=False,
+        )
+
+
+@pytest.fixture
+def live_flask(crossfade_committed: None, crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
     """The Flask stack in a process of its own."""
     return _live(request, "flask", crossfade_database)
 
 
 @pytest.fixture
-def live_fastapi(crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
+def live_fastapi(crossfade_committed: None, crossfade_database: Database, request: pytest.FixtureRequest) -> LiveServer:
     """The FastAPI stack in a process of its own."""
     return _live(request, "fastapi", crossfade_database)
 
@@ -210,7 +225,10 @@ def _plainly() -> Generator[None]:
 @contextmanager
 def _prepared(databases: Databases, kind: Kind, isolation: Isolation) -> Generator[Database]:
     with _plainly():
-        opened = databases.clone(kind) if isolation == "clone" else nullcontext(databases.prepare(kind))
+        if isolation == "clone":
+            opened: AbstractContextManager[Database] = databases.clone(kind)
+        else:
+            opened = nullcontext(databases.prepare(kind) if isolation == "restore" else databases.join(kind))
         database = opened.__enter__()
     try:
         yield database
@@ -248,9 +266,15 @@ def left_open(plan: Plan, before: set[int]) -> list[str]:
     return [f"this test left a connection open that was taken at {out.place}: close it" for out in left]
 
 
-def _put_back(databases: Databases, kind: Kind) -> list[str]:
+def _put_back(databases: Databases, kind: Kind, isolation: Isolation) -> list[str]:
     try:
-        databases.put_back(kind)
+        if isolation == "joint":
+            databases.roll_back(kind)
+        else:
+            databases.put_back(kind)
+    except JointEndedError as error:
+        databases.renew(kind)
+        return [str(error)]
     except TimeoutError as error:
         databases.renew(kind)
         return [f"{error}: end every transaction before the test ends"]

@@ -15,7 +15,7 @@ from crossfade import redaction, urls
 from crossfade.database import stamps
 from crossfade.errors import ConfigurationError, NotDisposableError
 
-Isolation = Literal["restore", "clone"]
+Isolation = Literal["restore", "joint", "clone"]
 Kind = Literal["sqlite", "postgresql"]
 Provider = Literal["embedded", "testcontainers"]
 
@@ -61,7 +61,7 @@ def add(parser: pytest.Parser) -> None:
     )
     parser.addini("crossfade_db", "sqlite, postgres, both or a URL: as --crossfade-db", default="")
     parser.addini("crossfade_postgres", "embedded, testcontainers or a URL: as --crossfade-postgres", default="")
-    parser.addini(_ISOLATION, "restore or clone, for tests without a mark of their own", default="restore")
+    parser.addini(_ISOLATION, f"{_listed(ISOLATIONS)}, for tests without a mark of their own", default="restore")
 
 
 def read(config: pytest.Config, *, root: Path, environment: tuple[str, str] | None) -> Options:
@@ -102,9 +102,8 @@ def marked(item: pytest.Item, default: Isolation) -> Isolation:
     unknown = mark.kwargs.keys() - {"isolation", "elsewhere"}
     if mark.args or unknown:
         given = ", ".join([*map(repr, mark.args), *sorted(unknown)])
-        raise ConfigurationError(
-            reason=f'{source}: {given} is not understood: write isolation="restore" or "clone", elsewhere=True'
-        )
+        known = _listed(tuple(f'isolation="{each}"' for each in ISOLATIONS))
+        raise ConfigurationError(reason=f"{source}: {given} is not understood: write {known}; or elsewhere=True")
     return isolation(mark.kwargs.get("isolation", default), source)
 
 

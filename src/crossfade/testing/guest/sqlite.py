@@ -95,8 +95,13 @@ class Guest:
         with self.lock:
             frame, self._frame = self._frame, None
             command = None if frame is None else self._frames.leave(frame, keep=keep)
-            if command is not None:
+            if command is None:
+                return
+            try:
                 self._host.execute(command)
+            except sqlite3.OperationalError as error:
+                # Another guest has released a savepoint of its own that was set before this one's.
+                raise self._frames.entangled() from error
 
 
 class GuestCursor(sqlite3.Cursor):
