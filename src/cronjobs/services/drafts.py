@@ -5,6 +5,7 @@ legacy rows hold what they hold. Who may do it, and whether the name is free, is
 """
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,8 @@ from sqlalchemy import String
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job
-from cronjobs.services import credentials, cron, errors, targets, taxonomies
+from cronjobs.models.jobs import FAIL, RETRY_DELAY_SECONDS, RUN_ONCE, SKIP
+from cronjobs.services import credentials, cron, errors, schedules, targets, taxonomies
 from cronjobs.services.targets import MissingTargetError, Target, text
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -27,7 +29,16 @@ class Draft(targets.Named, total=False):
     name: str | None
     cron_expression: str | None
     cron_dialect: str | None
+    timezone: str | None
+    start_date: date | None
     end_date: date | None
+    misfire_policy: str | None
+    misfire_grace_seconds: int | None
+    overlap_policy: str | None
+    on_crash: str | None
+    max_retries: int | None
+    retry_delay_seconds: int | None
+    timeout_seconds: int | None
     pic_team: str | None
     """A slug or a display name."""
     category: str | None
@@ -39,6 +50,18 @@ class Draft(targets.Named, total=False):
     is_active: bool
 
 
+POLICIES: Mapping[str, str | int | None] = {
+    "misfire_policy": RUN_ONCE,
+    "misfire_grace_seconds": None,
+    "overlap_policy": SKIP,
+    "on_crash": FAIL,
+    "max_retries": 0,
+    "retry_delay_seconds": RETRY_DELAY_SECONDS,
+    "timeout_seconds": None,
+}
+"""What becomes of runs that are late, overlap, crash, fail or take long: the fields, and what null means in each."""
+
+
 def new(session: Session, draft: Draft, settings: Settings) -> Job:
     """A job that fulfils the rules, not yet in the session. Raises InvalidError, with `missing_fields` if any are."""
     target = _target_of_complete(draft, settings)
@@ -48,6 +71,7 @@ def new(session: Session, draft: Draft, settings: Settings) -> Job:
         cron_dialect=settings.cron_dialect,
         enable_email_notifications=False,
         notify_on_success=False,
+        **POLICIES,
     )
     _set_target(job, target)
     _set_fields(session, job, draft, settings)
@@ -66,9 +90,10 @@ def apply(session: Session, job: Job, draft: Draft, settings: Settings) -> None:
     _set_fields(session, job, draft, settings)
 
 
-def today(settings: Settings) -> date:
-    """The day that it is in the scheduler's zone."""
-    return clock.now().astimezone(settings.zone).date()
+def today(settings: Settings, job: Job | None = None) -> date:
+    """The day that it is in the zone of `job`, or in the scheduler's."""
+    zone = settings.zone if job is None else schedules.zone_of(job, zone=settings.zone)
+    return clock.now().astimezone(zone).date()
 
 
 def emails(job: Job) -> list[str]:
@@ -126,11 +151,16 @@ def _set_fields(session: Session, job: Job, draft: Draft, settings: Settings) ->
     if "metadata" in draft:
         job.job_metadata = stored_metadata(draft["metadata"])
     _set_notices(job, draft)
+    _set_policies(job, draft)
     _set_span(job, draft, settings)
 
 
 def _set_schedule(job: Job, draft: Draft, settings: Settings) -> None:
     """The expression is read in its dialect when either changes."""
+    if "timezone" in draft:
+        job.timezone = text(draft["timezone"])
+        if job.timezone is not None:
+            schedules.zone_called(job.timezone)
     if "cron_expression" not in draft and "cron_dialect" not in draft:
         return
     if "cron_expression" in draft:
@@ -159,18 +189,34 @@ def _set_notices(job: Job, draft: Draft) -> None:
         job.notification_emails = _SEPARATOR.join(addresses) or None
 
 
+def _set_policies(job: Job, draft: Draft) -> None:
+    for field, default in POLICIES.items():
+        if field in draft:
+            wanted = draft.get(field)
+            setattr(job, field, default if wanted is None else wanted)
+
+
 def _set_span(job: Job, draft: Draft, settings: Settings) -> None:
+    """The first day and the last, in the job's zone, which is set by now."""
     end_date = draft.get("end_date")
     if end_date is not None:
-        if end_date < today(settings):
+        if end_date < today(settings, job):
             raise _invalid("end_date", f"{end_date} is over; the last day must be today or later")
         job.end_date = end_date
+    if "start_date" in draft:
+        job.start_date = draft["start_date"]
+    if not draft.keys().isdisjoint({"start_date", "end_date"}) and _ends_before_it_starts(job):
+        raise _invalid("start_date", f"{job.start_date} is after the last day, {job.end_date}")
     if "is_active" in draft:
-        if draft["is_active"] and job.end_date is not None and job.end_date < today(settings):
+        if draft["is_active"] and job.end_date is not None and job.end_date < today(settings, job):
             raise errors.InvalidError(
                 f"The job ended on {job.end_date}. Give it a new end_date to enable it.", error="Job has ended"
             )
         job.is_active = draft["is_active"]
+
+
+def _ends_before_it_starts(job: Job) -> bool:
+    return job.start_date is not None and job.end_date is not None and job.start_date > job.end_date
 
 
 def _addresses(written: list[str]) -> list[str]:

@@ -1,22 +1,23 @@
 """Jobs: finding, listing, creating, changing and deleting them.
 
 Anybody who is signed in may look; a job is changed by its owner or an admin. What a job must be like is said in
-`services.drafts`, when it runs in `services.cron` and `services.runs`.
+`services.drafts`, when it runs in `services.schedules` and `services.runs`.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution, User
-from cronjobs.services import audit, cron, drafts, errors, permissions, runs, taxonomies
+from cronjobs.services import audit, drafts, errors, permissions, runs, schedules, taxonomies
 from cronjobs.services.drafts import Draft
 from cronjobs.services.pages import Page, Slice, Timeline
+from cronjobs.services.schedules import Schedule
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -49,7 +50,7 @@ class Seen:
     last_execution_at: datetime | None
     """Naive UTC."""
     next_execution_at: datetime | None
-    """Aware, in the scheduler's zone."""
+    """Aware, in the job's zone, or in the scheduler's if it has none of its own."""
 
 
 def listed(session: Session, wanted: Wanted, settings: Settings) -> list[Seen]:
@@ -136,8 +137,8 @@ def pause(session: WriteSession, caller: User | None, job: Job, settings: Settin
 
 
 def has_ended(job: Job, settings: Settings) -> bool:
-    """Whether the job's last day is over in the scheduler's zone."""
-    return job.end_date is not None and job.end_date < drafts.today(settings)
+    """Whether the job's last day is over in its zone."""
+    return job.end_date is not None and job.end_date < drafts.today(settings, job)
 
 
 def _replan(session: WriteSession, job: Job, settings: Settings) -> None:
@@ -162,27 +163,22 @@ def _seen(session: Session, statement: _Looking, settings: Settings) -> list[See
 
 
 def _next_ticks(settings: Settings) -> Callable[[Job], datetime | None]:
-    """When a job fires next. Jobs share expressions, so that each is computed once for a list."""
-    now, known = clock.now(), dict[tuple[str, str, date | None], datetime | None]()
+    """When a job fires next. Jobs share schedules, so that each is computed once for a list."""
+    now, known = clock.now(), dict[Schedule, datetime | None]()
 
     def next_tick(job: Job) -> datetime | None:
         if not job.is_active or has_ended(job, settings):
             return None
-        key = (job.cron_expression, job.cron_dialect, job.end_date)
-        if key not in known:
-            known[key] = _next_tick(job, now, settings)
-        return known[key]
+        try:
+            schedule = schedules.of(job, zone=settings.zone)
+            if schedule not in known:
+                known[schedule] = schedule.next_run(after=now)
+        except errors.InvalidScheduleError:  # a row that never was a schedule
+            return None
+        tick = known[schedule]
+        return None if tick is None else tick.astimezone(schedule.zone)
 
     return next_tick
-
-
-def _next_tick(job: Job, now: datetime, settings: Settings) -> datetime | None:
-    zone, last_day = settings.zone, job.end_date
-    try:
-        tick = cron.next_run(job.cron_expression, job.cron_dialect, after=now, zone=zone, end_date=last_day)
-    except errors.InvalidCronError:  # a legacy row that never was a schedule
-        return None
-    return None if tick is None else tick.astimezone(zone)
 
 
 def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, PicTeam
 from cronjobs.models.notifications import WARNING
-from cronjobs.services import audience, audit, news, rounds, runs, telling
+from cronjobs.services import audience, audit, news, rounds, runs, schedules, telling
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Line, Mail
 from cronjobs.services.runs import switch
@@ -73,21 +73,23 @@ def see_to_end_dates(
     if not rounds.take(session, CHORE, due_at(moment, zone), owner=node):
         return False
     today = moment.astimezone(zone).date()
-    _pause_ended(session, today, clock.naive_utc(moment), anchor)
+    _pause_ended(session, zone, moment, anchor)
     _remind(session, today, clock.naive_utc(moment), anchor)
     return True
 
 
-def _pause_ended(session: WriteSession, today: date, moment: datetime, anchor: Session | None) -> None:
+def _pause_ended(session: WriteSession, zone: ZoneInfo, now: datetime, anchor: Session | None) -> None:
     found = session.scalars(
         select(Job)
-        .where(Job.is_active.is_(True), Job.end_date < today)
+        .where(Job.is_active.is_(True), Job.end_date < now.astimezone(zone).date())
         .order_by(Job.name)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
     theirs = switch.of_anchor(anchor, {job.id for job in found})
-    ended = [job for job in found if job.id not in theirs]
+    # Its last day may go on where a job is at home: the next round pauses it, if no claim did before.
+    ended = [job for job in found if job.id not in theirs and _is_over(job, zone, now)]
+    moment = clock.naive_utc(now)
     if not ended:
         return
     for start in range(0, len(ended), _AT_ONCE):
@@ -105,6 +107,10 @@ def _pause_ended(session: WriteSession, today: date, moment: datetime, anchor: S
     }
     _tell(session, ended, notes, moment=moment, preference="email_on_job_disabled", subject=_paused_subject)
     _say(session, [Line(notes[job.id].message) for job in ended])
+
+
+def _is_over(job: Job, zone: ZoneInfo, now: datetime) -> bool:
+    return cast("date", job.end_date) < now.astimezone(schedules.zone_of(job, zone=zone)).date()
 
 
 def _remind(session: WriteSession, today: date, moment: datetime, anchor: Session | None) -> None:

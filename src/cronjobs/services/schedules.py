@@ -126,6 +126,14 @@ def of(job: Job, *, zone: ZoneInfo) -> Schedule:
     return Schedule(job.cron_expression, job.cron_dialect, own, job.start_date, job.end_date)
 
 
+def zone_of(job: Job, *, zone: ZoneInfo) -> ZoneInfo:
+    """The zone of `job`; where it has none, or one that nobody knows, the installation's, `zone`."""
+    try:
+        return zone_called(job.timezone) if job.timezone else zone
+    except InvalidZoneError:
+        return zone
+
+
 @lru_cache(maxsize=1_000)
 def zone_called(name: str) -> ZoneInfo:
     """The IANA zone of that name, which means the same on every machine. Raises InvalidZoneError."""

@@ -32,6 +32,19 @@ FILE = """\
 name,cron_expression,end_date,pic_team,target_url
 Imported,0 3 * * *,{day},platform,https://example.com/hook
 """
+POLICIES: dict[str, Any] = {
+    "timezone": "America/New_York",
+    "start_date": "2027-01-01",
+    "end_date": "2099-12-31",
+    "misfire_policy": "run_all",
+    "misfire_grace_seconds": 3600,
+    "overlap_policy": "queue",
+    "on_crash": "retry",
+    "max_retries": 3,
+    "retry_delay_seconds": 5,
+    "timeout_seconds": 30,
+}
+"""What a job may say of when it runs and what becomes of runs, none of it as it is where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,8 @@ def more_bodies(settings: Settings, person: Person, target: str) -> dict[str, li
             job | {"enable_email_notifications": True, "notification_emails": ["A@b.test", "a@B.test"]},
             job | {"github_repo": "tools", "github_workflow_name": "ci.yml"},
             job | {"is_active": False, "category": "General", "pic_team": None, "pic_team_slug": "data"},
+            job | POLICIES,
+            job | {"timezone": "Mars/Olympus", "start_date": "9999-12-31", "max_retries": 11},
             {"name": "Another", "target_url": " "},
         ],
         "PUT /jobs/{job_id}": [
@@ -106,6 +121,9 @@ def more_bodies(settings: Settings, person: Person, target: str) -> dict[str, li
             {"target_url": "", "github_owner": "acme", "github_repo": "tools", "github_workflow_name": "ci.yaml"},
             {"cron_expression": "0 9 * * 0", "cron_dialect": "apscheduler"},
             {"is_active": False, "notification_emails": []},
+            POLICIES,
+            dict.fromkeys(POLICIES),
+            {"start_date": day(settings, 1).isoformat(), "end_date": day(settings, 0).isoformat()},
             {"enable_email_notifications": True, "notification_emails": ["x@y.test"], "notify_on_success": True},
         ],
         "POST /jobs/{job_id}/execute": [

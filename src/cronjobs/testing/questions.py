@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cronjobs.models import User
-from cronjobs.models.executions import EXECUTION_TYPES, STATUSES, TRIGGER_TYPES
+from cronjobs.models.executions import EXECUTION_TYPES, STATES, STATUSES, TRIGGER_TYPES
 from cronjobs.services import digest, maintenance, retention, runs, tokens
 from cronjobs.settings import Settings
 from cronjobs.testing.client import UNSENT, Answer, Api
@@ -26,8 +26,11 @@ _PERIODS: list[Query] = [{}, {"from": _DAY}, {"to": _DAY}, {"from": _DAY, "to": 
 _KINDS: list[Query] = [
     *({"status": status} for status in (*STATUSES, "success,failed")),
     *({"trigger_type": trigger_type} for trigger_type in (*TRIGGER_TYPES, "manual,scheduled")),
+    *({"state": state} for state in (*STATES, "missed,skipped,unknown", "success,failed", "due,running,failed")),
     {"status": "success", "trigger_type": "scheduled"},
     {"status": "failed", "from": _YEAR},
+    {"state": "missed", "trigger_type": "scheduled"},
+    {"state": "failed", "from": _YEAR},
     {"status": "running", "trigger_type": "manual", "to": _DAY},
 ]
 _MORE_KINDS: list[Query] = [
@@ -46,6 +49,7 @@ READING: dict[str, list[Query]] = {
     "/auth/users/{user_id}/ui-preferences": [{}],
     "/jobs": [{}, {"page": 1}, {"page": 1, "search": "nightly", "category": "general", "is_active": "true"}],
     "/jobs/{job_id}": [{}],
+    "/jobs/{job_id}/next-runs": [{}],
     "/jobs/{job_id}/executions": [*_PERIODS, *_KINDS],
     "/jobs/{job_id}/executions/stats": [{}],
     "/jobs/{job_id}/executions/{execution_id}": [{}],

@@ -59,7 +59,9 @@ _ROWS = {
         "CASE WHEN n % 4 = 0 THEN 'github_actions' ELSE 'webhook' END, 'https://example.com/hook', 200, "
         "'It took note of the call, says the target of the webhook, and here is what it made of it, line by line: "
         "first it looked whether the queue was empty, then it sent 1,250 letters, of which 3 came back, and at last it "
-        "wrote a report, which is at https://reports.example.com/2026/11/21', {at}"
+        "wrote a report, which is at https://reports.example.com/2026/11/21', {at}, "
+        "CASE WHEN n % 1000 = 1 THEN 'missed' WHEN n % 1000 = 11 THEN 'unknown' WHEN n % 20 = 0 THEN NULL "
+        "WHEN n % 10 = 1 THEN 'failed' ELSE 'success' END"
     ),
     "notifications": (
         "{note}, CASE WHEN n % 2 = 0 THEN :owner ELSE {reader} END, 'Job failed: Nightly', "
@@ -75,7 +77,7 @@ _COLUMNS = {
     ),
     "job_executions": (
         "id, job_id, status, trigger_type, started_at, completed_at, duration_seconds, execution_type, target, "
-        "response_status, output, scheduled_for"
+        "response_status, output, scheduled_for, state"
     ),
     "notifications": "id, user_id, title, message, type, is_read, created_at, related_job_id, related_execution_id",
 }

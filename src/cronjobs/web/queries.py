@@ -43,10 +43,18 @@ def jobs(query: Query) -> tuple[job_services.Wanted, Page | None]:
     return wanted, page(query, size="per_page", default=20, most=100) if query.get("page", "").strip() else None
 
 
+def next_runs(query: Query) -> int:
+    """How many of a job's next runs."""
+    return number(query, "count", default=5, most=20)
+
+
 def executions_of_job(query: Query) -> tuple[execution_services.Wanted, int]:
     """Which executions of a job, and at most how many."""
     wanted = execution_services.Wanted(
-        statuses=words(query, "status"), trigger_types=words(query, "trigger_type"), period=period(query)
+        statuses=words(query, "status"),
+        states=words(query, "state"),
+        trigger_types=words(query, "trigger_type"),
+        period=period(query),
     )
     return wanted, number(query, "limit", default=50, most=200)
 
@@ -56,6 +64,7 @@ def executions(query: Query) -> tuple[execution_services.Wanted, Page]:
     wanted = execution_services.Wanted(
         job_id=text(query, "job_id"),
         statuses=words(query, "status"),
+        states=words(query, "state"),
         trigger_types=words(query, "trigger_type"),
         execution_types=words(query, "execution_type"),
         period=period(query),

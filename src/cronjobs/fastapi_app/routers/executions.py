@@ -21,7 +21,7 @@ router = APIRouter(tags=["executions"])
 @router.get(
     "/jobs/{job_id}/executions",
     response_model=ExecutionsOfJob,
-    openapi_extra=in_query("limit", "status", "trigger_type", "from", "to"),
+    openapi_extra=in_query("limit", "status", "state", "trigger_type", "from", "to"),
 )
 async def of_job(job_id: str, _: SignedIn, query: Query, reader: Reader) -> Response:
     wanted, limit = queries.executions_of_job(query)
@@ -41,7 +41,9 @@ async def one_of_job(job_id: str, execution_id: str, _: SignedIn, reader: Reader
 @router.get(
     "/executions",
     response_model=ExecutionPage,
-    openapi_extra=in_query("page", "limit", "job_id", "status", "trigger_type", "execution_type", "from", "to"),
+    openapi_extra=in_query(
+        "page", "limit", "job_id", "status", "state", "trigger_type", "execution_type", "from", "to"
+    ),
 )
 async def listed(_: SignedIn, query: Query, reader: Reader) -> Response:
     wanted, page = queries.executions(query)

@@ -26,7 +26,15 @@ from cronjobs.scheduler.courier import Courier
 from cronjobs.services import calls, jobs, news, previews, triggers
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.web import queries
-from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronRefusal, CronText, CronVerdict, cron_verdict
+from cronjobs.web.schemas.cron import (
+    CronPreview,
+    CronPreviewRequest,
+    CronRefusal,
+    CronText,
+    CronVerdict,
+    NextRuns,
+    cron_verdict,
+)
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
 from cronjobs.web.schemas.triggers import (
     AnsweredTrial,
@@ -72,7 +80,15 @@ async def validate_cron(_: SignedIn, given: Annotated[CronText, Body(CronText)],
 async def cron_preview(
     _: SignedIn, given: Annotated[CronPreviewRequest, Body(CronPreviewRequest)], settings: AppSettings
 ) -> Response:
-    return reply(CronPreview.of(previews.preview(given.written, given.cron_dialect, given.runs, settings)))
+    preview = previews.preview(
+        given.written,
+        given.cron_dialect,
+        given.runs,
+        settings,
+        timezone=given.timezone,
+        start_date=given.start_date,
+    )
+    return reply(CronPreview.of(preview))
 
 
 @router.post("/jobs/test-run", response_model=AnsweredTrial | FailedTrial)
@@ -92,6 +108,11 @@ async def try_target(
 @router.get("/jobs/{job_id}", response_model=OneJob)
 async def one(job_id: str, _: SignedIn, settings: AppSettings, reader: Reader) -> Response:
     return reply(OneJob.of(await reader.run(jobs.seen, job_id, settings)))
+
+
+@router.get("/jobs/{job_id}/next-runs", response_model=NextRuns, openapi_extra=in_query("count"))
+async def next_runs(job_id: str, _: SignedIn, query: Query, settings: AppSettings, reader: Reader) -> Response:
+    return reply(NextRuns.of(await reader.run(previews.ahead, job_id, queries.next_runs(query), settings)))
 
 
 @router.put("/jobs/{job_id}", response_model=SavedJob)

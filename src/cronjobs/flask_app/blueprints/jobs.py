@@ -23,7 +23,7 @@ from cronjobs.scheduler import runner
 from cronjobs.services import calls, jobs, news, previews, triggers
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.web import queries
-from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronText, cron_verdict
+from cronjobs.web.schemas.cron import CronPreview, CronPreviewRequest, CronText, NextRuns, cron_verdict
 from cronjobs.web.schemas.jobs import DeletedJob, JobFields, JobList, JobPage, OneJob, SavedJob
 from cronjobs.web.schemas.triggers import RunOverrides, TrialRequest, TriggeredRun, trial_answer
 from crossfade.database.sessions import begin_write
@@ -60,7 +60,15 @@ def validate_cron() -> Response:
 def cron_preview() -> Response:
     signed_in()
     given = body(CronPreviewRequest)
-    return reply(CronPreview.of(previews.preview(given.written, given.cron_dialect, given.runs, settings())))
+    preview = previews.preview(
+        given.written,
+        given.cron_dialect,
+        given.runs,
+        settings(),
+        timezone=given.timezone,
+        start_date=given.start_date,
+    )
+    return reply(CronPreview.of(preview))
 
 
 @blueprint.post("/jobs/test-run")
@@ -77,6 +85,12 @@ def try_target() -> Response:
 def one(job_id: str) -> Response:
     signed_in()
     return reply(OneJob.of(jobs.seen(read(), job_id, settings())))
+
+
+@blueprint.get("/jobs/<job_id>/next-runs")
+def next_runs(job_id: str) -> Response:
+    signed_in()
+    return reply(NextRuns.of(previews.ahead(read(), job_id, queries.next_runs(query()), settings())))
 
 
 @blueprint.put("/jobs/<job_id>")

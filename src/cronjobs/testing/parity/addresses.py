@@ -45,8 +45,8 @@ FLAGS = _words(
 TEXTS = _words(
     """
     %20 x own OWN o%25 %25 _ %5C %27 %E6%97%A5 %C3%A5lt %FF %00 a%00 a+b a%2Bb , a,,b %ED%A0%80 %20success%20,FAILED
-    success failed,running manual scheduled webhook github_actions general Reports platform retired nobody job
-    created,updated admin viewer
+    success failed,running missed,unknown due manual scheduled webhook github_actions general Reports platform retired
+    nobody job created,updated admin viewer
     """,
     "",
     "x" * 3000,

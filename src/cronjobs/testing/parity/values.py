@@ -101,7 +101,18 @@ def _of_jobs(settings: Settings) -> dict[str, tuple[Any, ...]]:
         "notification_emails": (
             *(["a@b.test"], ["a@b.test", "A@B.TEST"], ["junk"], [""], ["a@b.test, c@d.test"], [1], "a@b.test"),
         ),
-        "timeout_seconds": (0.99, 1, 1.0, 30, 30.01, 31, "10", 1e400),
+        "timeout_seconds": (0.99, 1, 1.0, 30, 30.01, 31, "10", 1e400, 3600, 3601),
+        "timezone": (
+            *("Europe/Berlin", " Asia/Tokyo ", "UTC", "asia/tokyo", "Mars/Olympus", "../UTC", "posix/UTC", "GMT+1"),
+            "Pacific/Kiritimati",
+        ),
+        "start_date": (today, over, ahead, "0001-01-01", "9999-12-31", "2027-02-29", " ", "tomorrow"),
+        "misfire_policy": ("run_once", "run_all", "skip", "SKIP", "queue"),
+        "misfire_grace_seconds": (9, 10, 2_592_000, 2_592_001, 60.0, "60"),
+        "overlap_policy": ("skip", "queue", "allow", "fail"),
+        "on_crash": ("fail", "retry", "skip"),
+        "max_retries": (10, 11, 2.0, "2"),
+        "retry_delay_seconds": (3600, 3601, 60.0),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from cronjobs.models.executions import STATES, STATUS_OF, STATUSES
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.jobs import store, store_execution
@@ -27,6 +28,11 @@ EXECUTION_KEYS = {
     "response_status",
     "error_message",
     "output",
+    "state",
+    "attempt",
+    "scheduled_for",
+    "missed_from",
+    "missed_count",
 }
 NOON = clock.naive_utc(datetime(2026, 11, 21, 12, tzinfo=UTC))
 """Naive UTC, as stored."""
@@ -81,8 +87,24 @@ def test_an_execution_shows_its_columns(api: Api, session: Session, settings: Se
             "response_status": 200,
             "error_message": "It broke",
             "output": None,
+            "state": "failed",
+            "attempt": 1,
+            "scheduled_for": None,
+            "missed_from": None,
+            "missed_count": None,
         }
     }
+
+
+def test_a_missed_row_shows_what_it_stands_for(api: Api, session: Session, settings: Settings, viewer: Person) -> None:
+    missed = {"state": "missed", "status": "failed", "missed_from": NOON - timedelta(hours=2), "missed_count": 121}
+    execution = store_execution(session, store(session, settings), scheduled_for=NOON, attempt=2, **missed)
+
+    shown = api.get(f"/executions/{execution.id}", token=viewer.token).json["execution"]
+
+    assert (shown["status"], shown["state"], shown["attempt"]) == ("failed", "missed", 2)
+    assert shown["scheduled_for"] == "2026-11-21T12:00:00.000Z"
+    assert (shown["missed_from"], shown["missed_count"]) == ("2026-11-21T10:00:00.000Z", 121)
 
 
 def test_an_execution_is_shown_with_its_job(api: Api, session: Session, settings: Settings, viewer: Person) -> None:
@@ -265,7 +287,34 @@ def test_executions_are_filtered(api: Api, session: Session, settings: Settings,
     assert set(found(api, viewer, f"/jobs/{job.id}/executions", trigger_type="scheduled")) == {"a"}
 
 
-@pytest.mark.parametrize("field", ["status", "trigger_type", "execution_type", "job_id"])
+def test_executions_are_filtered_by_state(api: Api, session: Session, settings: Settings, viewer: Person) -> None:
+    job = store(session, settings)
+    for state, status in STATUS_OF.items():
+        store_execution(session, job, id=state, state=state, status=status)
+    for status in STATUSES:  # rows of code that doesn't know states
+        store_execution(session, job, id=f"legacy {status}", status=status)
+
+    def ids(state: str, **query: str) -> set[str]:
+        of_all = set(found(api, viewer, state=state, **query))
+        of_job = api.get(f"/jobs/{job.id}/executions", token=viewer.token, state=state, **query).json
+        assert of_all == {execution["id"] for execution in of_job["executions"]}
+        assert len(of_all) == of_job["total_executions"]
+        return of_all
+
+    for state in STATES:
+        assert ids(state) == {state} | ({f"legacy {state}"} if state in STATUSES else set())
+    assert ids("MISSED, skipped,") == {"missed", "skipped"}
+    assert ids("failed,unknown") == {"failed", "legacy failed", "unknown"}
+    assert ids("due,running") == {"due", "running", "legacy running"}
+    assert ids("failed,missed,skipped,unknown") == {"failed", "legacy failed", "missed", "skipped", "unknown"}
+    assert ids("missed,success") == {"missed", "success", "legacy success"}
+    assert ids("nonsense") == set()
+    assert ids("nonsense,due") == {"due"}
+    assert ids("failed,success", status="failed") == {"failed", "legacy failed"}
+    assert ids("missed", status="success") == set()
+
+
+@pytest.mark.parametrize("field", ["status", "state", "trigger_type", "execution_type", "job_id"])
 def test_a_query_with_nul_is_refused(api: Api, viewer: Person, field: str) -> None:
     assert api.get("/executions", token=viewer.token, **{field: "a\x00"}).status == 400
 

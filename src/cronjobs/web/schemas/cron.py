@@ -1,17 +1,36 @@
 """The shapes of the tools for cron expressions."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
-from cronjobs.services.previews import Preview, Verdict
+from cronjobs.services.previews import Ahead, Other, Preview, Verdict
 from cronjobs.web import queries
 from cronjobs.web.requests import Body
-from cronjobs.web.schemas.answers import Answer
+from cronjobs.web.schemas.answers import Answer, Instant
 
 ZonedInstant = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
 """An instant in the zone that it carries, with its offset: `2026-11-22T09:00:00+09:00`."""
+
+
+def _day(value: object) -> object:
+    """A date as JSON writes it; blank is none."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        found = date.fromisoformat(value.strip())
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != value.strip():
+        raise ValueError("write a date like 2026-12-31")
+    return found
+
+
+Day = Annotated[date | None, BeforeValidator(_day)]
+"""A date as JSON writes it; blank is none."""
 
 Dialect = Literal["standard", "apscheduler"]
 
@@ -74,6 +93,10 @@ class CronPreviewRequest(Body):
     """Another name for `expression`."""
     cron_dialect: Dialect | None = None
     """How it is read; the dialect of new jobs if not given."""
+    timezone: str | None = None
+    """The IANA zone that it is meant in; the installation's if not given."""
+    start_date: Day = None
+    """The first day, inclusive."""
     count: Any = None
     """How many: 1 to 20, 5 if not given; what is out of range is the nearest of them."""
 
@@ -97,6 +120,12 @@ class OtherDialect(Answer):
     reason: str | None
 
 
+def _other(other: Other) -> OtherDialect:
+    return OtherDialect(
+        name=other.dialect, next_runs=other.next_runs, differs=other.reason is not None, reason=other.reason
+    )
+
+
 class CronPreview(Answer):
     """When an expression is due next."""
 
@@ -114,10 +143,44 @@ class CronPreview(Answer):
             next_runs=preview.next_runs,
             count=len(preview.next_runs),
             cron_dialect=preview.dialect,
-            other_dialect=OtherDialect(
-                name=preview.other.dialect,
-                next_runs=preview.other.next_runs,
-                differs=preview.other.reason is not None,
-                reason=preview.other.reason,
-            ),
+            other_dialect=_other(preview.other),
+        )
+
+
+class OccasionObject(Answer):
+    """A run that is to come."""
+
+    at: Instant
+    local: ZonedInstant = Field(description="The same in the job's zone.")
+    clock_change: str | None = Field(
+        description="gap: clocks jump over the time that is meant. repeat: they show it twice."
+    )
+
+
+class NextRuns(Answer):
+    """`GET jobs/{id}/next-runs`: none of a job that is inactive or has ended."""
+
+    job_id: str
+    job_name: str
+    timezone: str
+    cron_dialect: str
+    next_runs: list[OccasionObject]
+    count: int
+    other_dialect: OtherDialect
+    error: str | None = Field(description="Why nobody can say when the job is due.")
+
+    @classmethod
+    def of(cls, ahead: Ahead) -> Self:
+        """The answer of what a job has before it."""
+        return cls(
+            job_id=ahead.job.id,
+            job_name=ahead.job.name,
+            timezone=ahead.timezone,
+            cron_dialect=ahead.job.cron_dialect,
+            next_runs=[
+                OccasionObject(at=each.at, local=each.at, clock_change=each.clock_change) for each in ahead.occasions
+            ],
+            count=len(ahead.occasions),
+            other_dialect=_other(ahead.other),
+            error=ahead.error,
         )

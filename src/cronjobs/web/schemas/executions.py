@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from cronjobs.models import Job, JobExecution
+from cronjobs.services import executions
 from cronjobs.services.executions import JobStatistics, Listed, OfJob, Statistics
 from cronjobs.services.pages import Slice
 from cronjobs.services.periods import Period
@@ -28,6 +29,16 @@ class ExecutionObject(Answer):
     response_status: int | None
     error_message: str | None
     output: str | None
+    state: str = Field(description="due, running, success, failed, missed, skipped or unknown; finer than the status.")
+    attempt: int
+    scheduled_for: Instant | None = Field(description="The tick that it answers; null for runs by hand.")
+    missed_from: Instant | None = Field(description="The first of the ticks that a missed row stands for.")
+    missed_count: int | None = Field(description="How many ticks a missed row stands for.")
+
+    @classmethod
+    def of(cls, execution: JobExecution) -> Self:
+        """The object of a stored execution."""
+        return cls.model_validate(_values(execution))
 
 
 class ListedExecution(ExecutionObject):
@@ -45,7 +56,8 @@ class ListedExecution(ExecutionObject):
 
 
 def _values(execution: JobExecution) -> dict[str, Any]:
-    return {name: getattr(execution, name) for name in ExecutionObject.model_fields}
+    columns = {name: getattr(execution, name) for name in ExecutionObject.model_fields}
+    return columns | {"state": executions.state(execution)}
 
 
 class ExecutionsOfJob(Answer):
@@ -59,7 +71,7 @@ class ExecutionsOfJob(Answer):
     @classmethod
     def of(cls, found: OfJob) -> Self:
         """The answer of a job's executions."""
-        objects = [ExecutionObject.model_validate(execution) for execution in found.executions]
+        objects = [ExecutionObject.of(execution) for execution in found.executions]
         return cls(job_id=found.job.id, job_name=found.job.name, total_executions=found.total, executions=objects)
 
 
@@ -72,7 +84,7 @@ class ExecutionOfJob(Answer):
     @classmethod
     def of(cls, job: Job, execution: JobExecution) -> Self:
         """The answer of one execution of a job."""
-        return cls(job=JobName.model_validate(job), execution=ExecutionObject.model_validate(execution))
+        return cls(job=JobName.model_validate(job), execution=ExecutionObject.of(execution))
 
 
 class OneExecution(Answer):
@@ -83,7 +95,7 @@ class OneExecution(Answer):
     @classmethod
     def of(cls, execution: JobExecution) -> Self:
         """The answer of one execution."""
-        return cls(execution=ExecutionObject.model_validate(execution))
+        return cls(execution=ExecutionObject.of(execution))
 
 
 class ExecutionPage(Answer):
@@ -141,7 +153,7 @@ class StatisticsOfJob(Answer):
                 success_rate=counted.success_rate,
                 average_duration_seconds=counted.average_duration_seconds,
             ),
-            latest_execution=None if found.latest is None else ExecutionObject.model_validate(found.latest),
+            latest_execution=None if found.latest is None else ExecutionObject.of(found.latest),
         )
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BeforeValidator
+from pydantic import Field
 
 from cronjobs.models import Job
 from cronjobs.services import drafts
@@ -13,25 +13,18 @@ from cronjobs.services.jobs import Seen
 from cronjobs.services.pages import Slice
 from cronjobs.web.requests import Body
 from cronjobs.web.schemas.answers import Answer, Instant
-from cronjobs.web.schemas.cron import Dialect, ZonedInstant
+from cronjobs.web.schemas.cron import Day, Dialect, ZonedInstant
 
-
-def _day(value: object) -> object:
-    """A date as JSON writes it; blank is none."""
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
-        return None
-    try:
-        found = date.fromisoformat(value.strip())
-    except ValueError:
-        found = None
-    if found is None or found.isoformat() != value.strip():
-        raise ValueError("write a date like 2026-12-31")
-    return found
-
-
-Day = Annotated[date | None, BeforeValidator(_day)]
+MisfirePolicy = Literal["run_once", "run_all", "skip"]
+OverlapPolicy = Literal["skip", "queue", "allow"]
+CrashPolicy = Literal["fail", "retry"]
+Grace = Annotated[int, Field(ge=10, le=30 * 86_400)]
+"""Seconds. Less than ten would be over before anybody has looked."""
+Retries = Annotated[int, Field(ge=0, le=10)]
+Delay = Annotated[int, Field(ge=0, le=3600)]
+"""Seconds."""
+Timeout = Annotated[int, Field(ge=1, le=3600)]
+"""Seconds."""
 
 
 class JobFields(Body):
@@ -40,7 +33,18 @@ class JobFields(Body):
     name: str | None = None
     cron_expression: str | None = None
     cron_dialect: Dialect | None = None
+    timezone: str | None = None
+    """An IANA zone that the expression and the days are meant in; null: the installation's."""
+    start_date: Day = None
+    """The first day, inclusive; null: at once."""
     end_date: Day = None
+    misfire_policy: MisfirePolicy | None = None
+    misfire_grace_seconds: Grace | None = None
+    overlap_policy: OverlapPolicy | None = None
+    on_crash: CrashPolicy | None = None
+    max_retries: Retries | None = None
+    retry_delay_seconds: Delay | None = None
+    timeout_seconds: Timeout | None = None
     pic_team: str | None = None
     pic_team_slug: str | None = None
     """Another name for `pic_team`."""
@@ -77,7 +81,16 @@ class JobObject(Answer):
     github_workflow_name: str | None
     metadata: Any
     category: str
+    timezone: str | None = Field(description="Null: the installation's.")
+    start_date: date | None
     end_date: date | None
+    misfire_policy: str
+    misfire_grace_seconds: int | None = Field(description="Null: without limit, but a minute if the policy is skip.")
+    overlap_policy: str
+    on_crash: str
+    max_retries: int
+    retry_delay_seconds: int
+    timeout_seconds: int | None = Field(description="Null: ten seconds.")
     pic_team: str | None
     enable_email_notifications: bool
     notification_emails: list[str]
