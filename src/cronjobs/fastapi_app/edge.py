@@ -20,6 +20,7 @@ from cronjobs.models import User
 from cronjobs.models.users import ADMIN, USER
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
+from cronjobs.scheduler.measures import Measures
 from cronjobs.services import accounts, permissions
 from cronjobs.settings import Settings
 from cronjobs.web import requests
@@ -63,6 +64,7 @@ class Parts:
     settings: Settings
     router: Router
     courier: Courier
+    measures: Measures
     scheduler: Ticking | None = None
     """None where the gate keeps it off, and before the app has started."""
 

@@ -21,8 +21,10 @@ from cronjobs.fastapi_app import document, routers
 from cronjobs.fastapi_app.edge import Parts
 from cronjobs.fastapi_app.headers import Headers
 from cronjobs.fastapi_app.paths import AnyPath
+from cronjobs.fastapi_app.routers import metrics
 from cronjobs.scheduler import gate
 from cronjobs.scheduler.courier import Courier
+from cronjobs.scheduler.measures import Measures
 from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems
@@ -60,7 +62,9 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     async def span(app: FastAPI) -> AsyncGenerator[None]:
         async with closing(app):
             courier = app.state.cronjobs.courier = Courier(made.settings)
-            scheduler = app.state.cronjobs.scheduler = gate.open_scheduler(made.router, made.settings, "fastapi")
+            scheduler = app.state.cronjobs.scheduler = gate.open_scheduler(
+                made.router, made.settings, "fastapi", measures=app.state.cronjobs.measures
+            )
             try:
                 yield
             finally:
@@ -78,9 +82,11 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
         docs_url="/docs",
         redoc_url=None,
     )
-    app.state.cronjobs = Parts(made.settings, made.router, Courier(made.settings))
+    app.state.cronjobs = Parts(made.settings, made.router, Courier(made.settings), Measures())
     for each in routers.every():
         app.include_router(each, prefix=PREFIX)
+    # Where Prometheus looks by itself; the front door leads to what is below the prefix alone.
+    app.include_router(metrics.router, include_in_schema=False)
     app.add_api_route("/openapi", _openapi, include_in_schema=False)
     _answer_errors_as_json(app)
     install(app, made.router)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cronjobs.models import User
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.gate import Ticking
+from cronjobs.scheduler.measures import Measures
 from cronjobs.services import accounts, permissions
 from cronjobs.settings import Settings
 from cronjobs.web import requests
@@ -34,6 +35,7 @@ class Parts:
     router: Router
     db: SQLAlchemy
     courier: Courier
+    measures: Measures
     scheduler: Ticking | None
     """None where the gate keeps it off."""
 

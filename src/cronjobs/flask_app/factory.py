@@ -12,10 +12,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cronjobs import bootstrap
 from cronjobs.flask_app import blueprints
+from cronjobs.flask_app.blueprints import metrics
 from cronjobs.flask_app.edge import Parts
 from cronjobs.flask_app.headers import Headers
 from cronjobs.scheduler import gate
 from cronjobs.scheduler.courier import Courier
+from cronjobs.scheduler.measures import Measures
 from cronjobs.services.errors import ServiceError
 from cronjobs.settings import Settings
 from cronjobs.web import problems, requests
@@ -52,6 +54,8 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
     db.init_app(app)
     for blueprint in blueprints.every():
         app.register_blueprint(blueprint, url_prefix=PREFIX)
+    # Where Prometheus looks by itself; the front door leads to what is below the prefix alone.
+    app.register_blueprint(metrics.blueprint, name="metrics-at-the-root")
     _answer_errors_as_json(app)
     app.wsgi_app = Headers(app.wsgi_app, made.settings)  # type: ignore[method-assign]  # as Flask's documentation does
     if router is None:
@@ -59,10 +63,11 @@ def create_app(settings: Settings | None = None, *, router: Router | None = None
         atexit.register(made.router.dispose)
     courier = Courier(made.settings)
     atexit.register(courier.stop)
-    scheduler = gate.open_scheduler(made.router, made.settings, "flask") if _serves() else None
+    measures = Measures()
+    scheduler = gate.open_scheduler(made.router, made.settings, "flask", measures=measures) if _serves() else None
     if scheduler is not None:
         atexit.register(scheduler.stop)
-    app.extensions["cronjobs"] = Parts(made.settings, made.router, db, courier, scheduler)
+    app.extensions["cronjobs"] = Parts(made.settings, made.router, db, courier, measures, scheduler)
     return app
 
 

@@ -52,7 +52,8 @@ class JobExecution(Identified, Base):
         Index("ix_job_executions_status_started_at", "status", "started_at", "duration_seconds"),
         # Pages of lists, in their order, with all that their other conditions ask for: no row is read that isn't shown.
         # Of two kinds one is looked up, and its index knows the other.
-        # States are looked up by the status that they belong to, and known where that is.
+        # States are looked up by the status that they belong to, and known where that is, as is the job: of rare states
+        # PostgreSQL starts with all runs in them, whatever the job.
         Index("ix_job_executions_state_pages", "started_at", "id", *_KINDS, "state", "duration_seconds"),
         Index(
             "ix_job_executions_job_id_state_pages", "job_id", "started_at", "id", *_KINDS, "state", "duration_seconds"
@@ -65,6 +66,7 @@ class JobExecution(Identified, Base):
             "trigger_type",
             "execution_type",
             "state",
+            "job_id",
         ),
         Index("ix_job_executions_trigger_type_pages", "trigger_type", "started_at", "id", "execution_type"),
         Index("ix_job_executions_execution_type_pages", "execution_type", "started_at", "id"),

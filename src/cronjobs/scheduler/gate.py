@@ -5,6 +5,7 @@ Both stacks, and whatever else might tick, come in through here. What ticking is
 
 from typing import Protocol
 
+from cronjobs.scheduler.measures import Measures
 from cronjobs.settings import Settings
 from crossfade.router import Router
 from crossfade.routes import Stack
@@ -22,13 +23,18 @@ def enabled(settings: Settings) -> bool:
     return settings.scheduler_enabled and not settings.testing
 
 
-def open_scheduler(router: Router, settings: Settings, stack: Stack) -> Ticking | None:
-    """A scheduler that ticks on the stack's database from now on; None where the gate is shut."""
+def open_scheduler(
+    router: Router, settings: Settings, stack: Stack, *, measures: Measures | None = None
+) -> Ticking | None:
+    """A scheduler that ticks on the stack's database from now on; None where the gate is shut.
+
+    `measures` is what its runs are counted in.
+    """
     if not enabled(settings):
         return None
     # Imported behind the gate: where it is shut, APScheduler isn't even loaded.
     from cronjobs.scheduler.ticker import Scheduler  # noqa: PLC0415
 
-    scheduler = Scheduler(router, settings, stack)
+    scheduler = Scheduler(router, settings, stack, measures)
     scheduler.start()
     return scheduler

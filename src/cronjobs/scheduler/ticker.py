@@ -22,6 +22,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from cronjobs.scheduler import runner
 from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.flights import Flight, reckoned
+from cronjobs.scheduler.measures import Measures
 from cronjobs.scheduler.nodes import Node
 from cronjobs.scheduler.sites import Site, TroubleError, sites
 from cronjobs.services import runs
@@ -52,8 +53,9 @@ logger = logging.getLogger(__name__)
 class Scheduler:
     """The scheduler of one process, which belongs to one stack."""
 
-    def __init__(self, router: Router, settings: Settings, stack: Stack) -> None:
-        """Starts nothing."""
+    def __init__(self, router: Router, settings: Settings, stack: Stack, measures: Measures | None = None) -> None:
+        """Starts nothing. `measures` is what its runs are counted in."""
+        self._measures = measures or Measures()
         self._router = router
         self._settings = settings
         self._stack: Stack = stack
@@ -73,7 +75,7 @@ class Scheduler:
         # Each look at the database would be two lines of the log; what goes wrong is logged here.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         begun: Future[None] = Future()
-        self._pulse = _Pulse(self._router, self._settings, Node(self._stack), begun)
+        self._pulse = _Pulse(self._router, self._settings, Node(self._stack), begun, self._measures)
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._pulse.run, name="cronjobs-scheduler", daemon=True)
         self._thread.start()
@@ -97,8 +99,9 @@ class Scheduler:
 class _Pulse:
     """What happens in the thread."""
 
-    def __init__(self, router: Router, settings: Settings, node: Node, begun: Future[None]) -> None:
+    def __init__(self, router: Router, settings: Settings, node: Node, begun: Future[None], measures: Measures) -> None:
         self._router = router
+        self._measures = measures
         self._settings = settings
         self._node = node
         self._begun = begun
@@ -245,7 +248,9 @@ class _Pulse:
     async def _execute(self, flight: Flight) -> None:
         claim = flight.claim
         try:
+            self._measures.started(claim)
             outcome = await runner.perform(claim, self._settings, is_ours=flight.is_ours)
+            self._measures.ended(claim, outcome)
             await self._record(flight, outcome)
         except Exception:
             logger.exception("Job %s, run %s: executing it failed", claim.job_id, claim.execution_id)

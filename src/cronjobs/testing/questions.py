@@ -64,6 +64,7 @@ READING: dict[str, list[Query]] = {
     "/audit": [{}, {"kind": "user"}, {"action": "created"}, {"actor": "admin"}, {"from": _DAY}],
     "/scheduler/status": [{}],
     "/health": [{}],
+    "/metrics": [{}],
 }
 """By path, as the OpenAPI document writes it, the queries with which it is asked."""
 
@@ -95,7 +96,7 @@ def read(api: Api, token: str) -> dict[str, list[Sent]]:
     for path, query in _about_both_jobs():
         name = f"GET {path} {query}"
         answer, sent[name] = _asked(api, "GET", path, token, query=query)
-        pages = answer.json.get("total_pages")
+        pages = answer.json.get("total_pages") if answer.headers["Content-Type"] == "application/json" else None
         if pages is not None:
             for where, number in (("in the middle", pages // 2), ("at the end", pages)):
                 _, sent[f"{name} {where}"] = _asked(api, "GET", path, token, query=query | {"page": max(number, 1)})

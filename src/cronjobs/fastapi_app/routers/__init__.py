@@ -9,6 +9,7 @@ from cronjobs.fastapi_app.routers import (
     executions,
     health,
     jobs,
+    metrics,
     notifications,
     scheduler,
     settings,
@@ -29,4 +30,5 @@ def every() -> list[APIRouter]:
         audit.router,
         scheduler.router,
         health.router,
+        metrics.router,
     ]

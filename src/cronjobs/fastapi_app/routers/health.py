@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from cronjobs.fastapi_app.document import refuses
 from cronjobs.fastapi_app.edge import AppSettings, Parts, Reader, parts, raw_body, reply
+from cronjobs.scheduler import gate
 from cronjobs.services import health as services
 from cronjobs.web.schemas.health import Echo, Health, Unhealthy
 
@@ -18,8 +19,13 @@ router = APIRouter(tags=["health"])
     responses={503: {"model": Unhealthy, "description": "The same, while the database is out of reach"}},
 )
 async def health(made: Annotated[Parts, Depends(parts)], reader: Reader) -> Response:
-    running = made.scheduler is not None
-    found = await reader.run(services.look, stack="fastapi", router=made.router, scheduler_running=running)
+    found = await reader.run(
+        services.look,
+        stack="fastapi",
+        router=made.router,
+        scheduler_running=made.scheduler is not None,
+        enabled=gate.enabled(made.settings),
+    )
     return reply(Health.of(found), 200 if found.database.reachable else 503)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from cronjobs.fastapi_app.document import in_query, refusing
 from cronjobs.fastapi_app.edge import (
@@ -13,10 +13,12 @@ from cronjobs.fastapi_app.edge import (
     Body,
     Editor,
     OptionalBody,
+    Parts,
     Query,
     Reader,
     SignedIn,
     Writer,
+    parts,
     release,
     reply,
 )
@@ -142,6 +144,7 @@ async def execute(
     reader: Reader,
     units: AppRouter,
     courier: AppCourier,
+    made: Annotated[Parts, Depends(parts)],
 ) -> Response:
     overrides = given.overrides()
     await release(reader, units)
@@ -152,7 +155,9 @@ async def execute(
         said = news.taken(session.sync_session)
     courier.send(said)
     claim = triggers.claimed(begun)
+    made.measures.started(claim)
     outcome = await runner.perform(claim, settings)
+    made.measures.ended(claim, outcome)
     return reply(TriggeredRun.of(claim, await _recorded(units, courier, claim, outcome)))
 
 

@@ -9,6 +9,7 @@ from cronjobs.flask_app.blueprints import (
     executions,
     health,
     jobs,
+    metrics,
     notifications,
     scheduler,
     settings,
@@ -29,4 +30,5 @@ def every() -> list[Blueprint]:
         audit.blueprint,
         scheduler.blueprint,
         health.blueprint,
+        metrics.blueprint,
     ]

@@ -8,6 +8,7 @@ from cronjobs.flask_app.edge import (
     body,
     courier,
     optional_body,
+    parts,
     query,
     read,
     release,
@@ -120,7 +121,9 @@ def execute(job_id: str) -> Response:
         said = news.taken(session)
     courier().send(said)
     claim = triggers.claimed(begun)
+    parts().measures.started(claim)
     outcome = runner.perform_blocking(claim, settings())
+    parts().measures.ended(claim, outcome)
     return reply(TriggeredRun.of(claim, _recorded(claim, outcome)))
 
 

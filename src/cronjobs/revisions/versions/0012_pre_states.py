@@ -11,7 +11,7 @@ _KINDS = ["status", "trigger_type", "execution_type"]
 _PAGES = {
     "": ["started_at", "id", *_KINDS, "state", "duration_seconds"],
     "job_id_": ["job_id", "started_at", "id", *_KINDS, "state", "duration_seconds"],
-    "status_": ["status", "started_at", "id", "trigger_type", "execution_type", "state"],
+    "status_": ["status", "started_at", "id", "trigger_type", "execution_type", "state", "job_id"],
 }
 
 

@@ -15,6 +15,7 @@ def test_health_says_what_the_stack_talks_to(api: Api, prefix: str) -> None:
     assert health["stack"] == ("flask" if prefix == "/api" else "fastapi")
     assert health["scheduler_running"] is False
     assert health["scheduled_jobs_count"] == 0
+    assert health["overdue_seconds"] == 0
     revision = health["database"]["revision"]
     assert health["database"] == {"mode": "test", "reachable": True, "revision": revision, "frozen": False}
     assert revision

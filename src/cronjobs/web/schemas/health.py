@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import pydantic_core
+from pydantic import Field
 
 from cronjobs.services import health as services
 from cronjobs.web import problems
@@ -21,9 +22,10 @@ class DatabaseHealth(Answer):
 class Health(Answer):
     """Is it alive."""
 
-    status: str
+    status: str = Field(description="healthy, degraded while runs are overdue, or unhealthy.")
     scheduler_running: bool
     scheduled_jobs_count: int | None
+    overdue_seconds: float | None = Field(description="How long the oldest run has been due that nobody takes.")
     stack: str
     database: DatabaseHealth
 
