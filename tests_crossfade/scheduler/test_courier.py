@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as policy
 from functools import partial
+from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -30,6 +32,8 @@ from cronjobs.settings import Settings
 from crossfade import clock
 
 PATIENCE = 20.0
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+"""Of 127.0.0.1, signed by itself, with its key; good until 2126."""
 
 
 class Postbox:
@@ -63,7 +67,7 @@ def unused_port():
 
 
 @contextmanager
-def serving(postbox, **options):
+def serving(postbox, *, implicit=None, **options):
     """A real mail server; its port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="mail server")
@@ -80,7 +84,7 @@ def serving(postbox, **options):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     made = partial(SMTP, postbox, hostname="localhost", loop=loop, **options)
-    server = called(loop.create_server(made, "127.0.0.1", 0))
+    server = called(loop.create_server(made, "127.0.0.1", 0, ssl=implicit))
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -234,6 +238,35 @@ def test_a_password_that_is_refused_is_not_repeated(postbox, tmp_path):
             mail.deliver([letter()], settings)
 
     assert "hunter22" not in str(refused.value)
+    assert postbox.envelopes == []
+
+
+@pytest.fixture
+def certified(monkeypatch):
+    """What a mail server on 127.0.0.1 shows, and this machine believes."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+@pytest.mark.parametrize("way", ["starttls", "implicit"])
+def test_letters_go_over_tls_where_that_was_asked_for(way, postbox, tmp_path, certified, monkeypatch):
+    options = {"tls_context": certified, "require_starttls": True} if way == "starttls" else {}
+    with serving(postbox, implicit=certified if way == "implicit" else None, **options) as port:
+        monkeypatch.setattr(mail, "_IMPLICIT_TLS", port if way == "implicit" else 465)
+        settings = Settings(root=tmp_path, mail_server="127.0.0.1", mail_port=port, mail_use_tls=True)
+        assert mail.deliver([letter()], settings) == 1
+
+    assert len(postbox.envelopes) == 1
+
+
+def test_a_certificate_of_another_name_is_refused_and_nothing_sent(postbox, tmp_path, certified):
+    with serving(postbox, tls_context=certified) as port:
+        settings = Settings(root=tmp_path, mail_server="localhost", mail_port=port, mail_use_tls=True)
+        with pytest.raises(UndeliveredError, match="SSLCertVerificationError"):
+            mail.deliver([letter()], settings)
+
     assert postbox.envelopes == []
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "Reader",
     "SignedIn",
     "Writer",
+    "authorization",
     "parts",
     "raw_body",
     "release",
@@ -134,11 +135,16 @@ Anchor = Annotated[AnchorUnits, Depends(_anchor)]
 _documented = OAuth2PasswordBearer(tokenUrl="/api/v2/auth/login/form", auto_error=False)
 
 
+def authorization(request: Request) -> str | None:
+    """The header; of one that is repeated, all, as a WSGI server has them: two who sign a request are nobody."""
+    return ",".join(request.headers.getlist("Authorization")) or None
+
+
 @refuses(401)
 async def _signed_in(
     request: Request, _: Annotated[str | None, Depends(_documented)], settings: AppSettings, reader: Reader
 ) -> User:
-    return await reader.run(accounts.authenticate, requests.bearer(request.headers.get("Authorization")), settings)
+    return await reader.run(accounts.authenticate, requests.bearer(authorization(request)), settings)
 
 
 SignedIn = Annotated[User, Depends(_signed_in)]

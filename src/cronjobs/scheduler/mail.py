@@ -139,6 +139,8 @@ class _Connection(smtplib.SMTP):
         self._spare: socket.socket | None = None
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # STARTTLS wants a certificate of this name; smtplib takes it from its constructor alone, which would connect.
+        self._host = host
         opened = socket.create_connection((host, port), timeout)
         # TLS wraps and replaces the socket; what is done to the spare is done to the connection.
         self._spare = opened.dup()

@@ -15,6 +15,7 @@ from cronjobs.fastapi_app.edge import (
     Reader,
     SignedIn,
     Writer,
+    authorization,
     raw_body,
     release,
     reply,
@@ -59,7 +60,7 @@ async def _oneself(user_id: str, caller: SignedIn) -> User:
 
 @refuses(401)
 def _bearer(request: Request) -> str:
-    return requests.bearer(request.headers.get("Authorization"))
+    return requests.bearer(authorization(request))
 
 
 @takes("application/x-www-form-urlencoded", SignInForm.model_json_schema())
