@@ -13,6 +13,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 WORKERS ?= 2
 ROWS ?= 1000000
+RUNS ?= 20000
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
@@ -70,6 +71,10 @@ bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all direc
 .PHONY: bench-scheduler
 bench-scheduler: $(FOR_WORKING) ## measure a thousand jobs due at once, and claims, beside APScheduler and a pool of threads: minutes
 	@$(VENV)/bin/python benchmarks/scheduling.py
+
+.PHONY: drill
+drill: $(FOR_WORKING) ## kill, freeze and cut off processes while RUNS=20000 runs are due, on SQLite and on PostgreSQL: minutes
+	@set -e; for place in sqlite postgresql; do $(RUN) crossfade scheduler drill --on $$place --runs $(RUNS) --seconds 3600; done
 
 .PHONY: lock
 lock: $(FOR_WORKING) ## choose the newest versions that pyproject.toml allows, and pin them

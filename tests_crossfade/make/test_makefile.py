@@ -78,7 +78,19 @@ def test_help_names_every_target(make):
     result, asked = make()
 
     named = {line.split()[0] for line in result.stdout.splitlines()}
-    assert named == {"help", "up", "install", "test", "check", "docs", "bench", "bench-copy", "bench-scheduler", "lock"}
+    assert named == {
+        "help",
+        "up",
+        "install",
+        "test",
+        "check",
+        "docs",
+        "bench",
+        "bench-copy",
+        "bench-scheduler",
+        "drill",
+        "lock",
+    }
     assert asked == []
 
 

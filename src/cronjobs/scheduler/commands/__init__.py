@@ -2,6 +2,7 @@
 
 import typer
 
+from cronjobs.scheduler.commands.drill import drill
 from cronjobs.scheduler.commands.owner import owner
 from cronjobs.scheduler.commands.runs import runs
 from cronjobs.scheduler.commands.status import status
@@ -15,3 +16,4 @@ app = typer.Typer(
 app.command("status")(status)
 app.command("owner")(owner)
 app.command("runs")(runs)
+app.command("drill")(drill)
