@@ -97,6 +97,8 @@ class Settings(router_settings.Settings):
     """The IANA zone that cron expressions and end dates are read in."""
     scheduler_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     """Seconds between two looks at what is due."""
+    scheduler_executor: Literal["local", "procrastinate"] = "local"
+    """Who executes runs: the process that claims them, or the workers of `crossfade worker`, through PostgreSQL."""
     cron_dialect: Literal["standard", "apscheduler"] = "standard"
     """How the expressions of new jobs are read: as Debian's cron does, or as the legacy application did."""
 

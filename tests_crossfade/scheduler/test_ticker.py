@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
-from cronjobs.scheduler import flights, nodes, sites, ticker
+from cronjobs.scheduler import flights, nodes, recorder, sites, ticker
 from cronjobs.scheduler.ticker import Scheduler
 from cronjobs.services import runs
 from cronjobs.services.runs import leases
@@ -281,17 +281,17 @@ def test_a_failing_database_is_logged_once_and_asked_again(start, add_job, targe
 
 
 def test_an_outcome_is_stored_once_the_database_is_back(start, add_job, target, statuses, monkeypatch):
-    monkeypatch.setattr(ticker, "_RETRY_SECONDS", 0.02)
-    finish, refused = runs.finish, []
+    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.02)
+    finish, refused = runs.finish_all, []
 
-    def sometimes(session, claim, outcome):
+    def sometimes(session, ended):
         if len(refused) < 3:
-            refused.append(claim)
+            refused.append(ended)
             raise OperationalError("UPDATE", {}, Exception("the database is away"))
-        return finish(session, claim, outcome)
+        return finish(session, ended)
 
-    sometimes.__name__ = "finish"
-    monkeypatch.setattr(runs, "finish", sometimes)
+    sometimes.__name__ = "finish_all"
+    monkeypatch.setattr(runs, "finish_all", sometimes)
     add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
 
     start()
@@ -398,7 +398,7 @@ def test_a_scheduler_that_can_not_begin_says_so_to_who_starts_it(router, setting
 
 
 def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(start, add_job, target, monkeypatch, caplog):
-    monkeypatch.setattr(ticker, "_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.02)
     monkeypatch.setattr(leases, "LEASE", timedelta(seconds=10.5))
 
     def away(*_):
@@ -408,8 +408,8 @@ def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(start, add
         monkeypatch.setattr(leases, "LEASE", timedelta())
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    away.__name__ = "finish"
-    monkeypatch.setattr(runs, "finish", away)
+    away.__name__ = "finish_all"
+    monkeypatch.setattr(runs, "finish_all", away)
     job_id = add_job(target_url=target.does("/hook", expire), cron_expression="0 0 1 1 *")
 
     start()
@@ -426,14 +426,19 @@ def test_an_unforeseen_error_while_executing_ends_that_run_alone(start, add_job,
             raise ZeroDivisionError
         return finish(session, claim, outcome)
 
+    def fail_together(session, ended):
+        assert ended
+        raise ZeroDivisionError
+
     monkeypatch.setattr(runs, "finish", fail_once)
+    monkeypatch.setattr(runs, "finish_all", fail_together)
     for name in ("cursed", "fine"):
         add_job(name, target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
 
     start()
 
     # The cursed run is "running" before and after it fails: what is said of it tells the two apart.
-    eventually(lambda: "executing it failed" in caplog.text)
+    eventually(lambda: "writing down how it went failed" in caplog.text)
     eventually(lambda: statuses() == {"running": 1, "success": 1})
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.scheduler import nodes
 from cronjobs.scheduler.courier import Courier
+from cronjobs.scheduler.executors import Executor, Taken
 from cronjobs.scheduler.nodes import Node
 from cronjobs.services import digest, maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import Claim, Outcome
@@ -57,13 +58,22 @@ class Site:
     """One database, as one process ticks on it."""
 
     def __init__(
-        self, router: Router, settings: Settings, node: Node, courier: Courier, *, stack: Stack, anchor: Stack | None
+        self,
+        router: Router,
+        settings: Settings,
+        node: Node,
+        courier: Courier,
+        executor: Executor,
+        *,
+        stack: Stack,
+        anchor: Stack | None,
     ) -> None:
         """The database of `stack`; `anchor` is the stack whose database rules over it, None if it does itself."""
         self._router = router
         self._settings = settings
         self._node = node
         self._courier = courier
+        self._executor = executor
         self._stack: Stack = stack
         self._anchor: Stack | None = anchor
         self._troubled: set[str] = set()
@@ -87,16 +97,16 @@ class Site:
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
-    async def claim(self, limit: int) -> list[Claim]:
+    async def claim(self, limit: int) -> Taken:
         """Takes up to `limit` due runs. Raises TroubleError, as all of these do."""
         return await self._in_thread("claim", lambda: self._claim(limit))
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, limit: int) -> Taken:
         with self._over_it() as anchor, self._router.session(self._stack) as session:
             # Looks, before the lock that a claim takes.
             if not (runs.may_fire(anchor or session, self._node.stack) and runs.is_anything_due(session)):
-                return []
-            claims = runs.claim_due(
+                return Taken([], 0)
+            taken = self._executor.take(
                 begin_write(session),
                 node=self._node.name,
                 stack=self._node.stack,
@@ -106,11 +116,15 @@ class Site:
             )
             said = news.taken(session)
         self._courier.send(said)
-        return claims
+        return taken
 
     async def finish(self, claim: Claim, outcome: Outcome) -> bool:
         """Writes down how a run went."""
         return await self.write(runs.finish, claim, outcome)
+
+    async def finish_all(self, ended: Sequence[tuple[Claim, Outcome]]) -> set[str]:
+        """The same of many; the ids of those that it dealt with. The others are to be finished one by one."""
+        return await self.write(runs.finish_all, ended)
 
     async def renew(self, execution_ids: Sequence[str]) -> set[str]:
         """Keeps runs for another lease; those that still are ours."""
@@ -264,7 +278,7 @@ class Site:
         return result
 
 
-def sites(router: Router, settings: Settings, node: Node, courier: Courier) -> list[Site]:
+def sites(router: Router, settings: Settings, node: Node, courier: Courier, executor: Executor) -> list[Site]:
     """The databases on which a process ticks: one, or two where the stacks' are separate; the anchor comes first."""
     anchor = router.routes.anchor
     return [
@@ -273,6 +287,7 @@ def sites(router: Router, settings: Settings, node: Node, courier: Courier) -> l
             settings,
             node,
             courier,
+            executor,
             stack=route.stack,
             anchor=None if route.stack == anchor.stack else anchor.stack,
         )

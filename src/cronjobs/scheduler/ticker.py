@@ -21,20 +21,23 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from cronjobs.scheduler import runner
 from cronjobs.scheduler.courier import GRACE, Courier
+from cronjobs.scheduler.doors import Doors
+from cronjobs.scheduler.executors import chosen
 from cronjobs.scheduler.flights import Flight, reckoned
 from cronjobs.scheduler.measures import Measures
 from cronjobs.scheduler.nodes import Node
+from cronjobs.scheduler.recorder import Recorder
 from cronjobs.scheduler.sites import Site, TroubleError, sites
 from cronjobs.services import runs
-from cronjobs.services.calls import DEADLINE, Outcome
+from cronjobs.services.calls import DEADLINE
 from cronjobs.services.runs import leases
 from cronjobs.settings import Settings
 from crossfade import clock
 from crossfade.router import Router
 from crossfade.routes import Stack
 
-MOST_RUNS = 100
-"""Runs that are executed side by side; what is due beyond them is left to others, or waits."""
+MOST_RUNS = 1_000
+"""Runs that are claimed and not over; what is due beyond them is left to others, or waits. `doors` bounds the calls."""
 
 _BEAT = timedelta(seconds=5)
 _RENEWAL = leases.LEASE / 4
@@ -45,7 +48,6 @@ _PRUNING = timedelta(hours=1)
 _FULL_REPLANNING = timedelta(minutes=10)
 _RECORDING = timedelta(seconds=5)
 """What stopping grants to chores, then to runs beyond DEADLINE, and then to whatever else must be written."""
-_RETRY_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,9 @@ class _Pulse:
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        self.sites = sites(self._router, self._settings, self._node, self.courier)
+        self.sites = sites(self._router, self._settings, self._node, self.courier, chosen(self._settings))
+        self._recorders = {site.name: Recorder(site) for site in self.sites}
+        self._doors = Doors()
         scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -223,11 +227,11 @@ class _Pulse:
                     break
                 limit = min(runs.BATCH, free)
                 reckoning = reckoned()
-                claims = await site.claim(limit)
-                for claim in claims:
+                taken = await site.claim(limit)
+                for claim in taken.claims:
                     self._begin(Flight(claim, site, reckoning))
-                claimed += len(claims)
-                if len(claims) < limit:
+                claimed += taken.count
+                if taken.count < limit:
                     break
             site.last_pass |= {"at": clock.now().isoformat(), "claimed": claimed}
 
@@ -248,30 +252,13 @@ class _Pulse:
     async def _execute(self, flight: Flight) -> None:
         claim = flight.claim
         try:
-            self._measures.started(claim)
-            outcome = await runner.perform(claim, self._settings, is_ours=flight.is_ours)
+            async with self._doors.passed(claim.call):
+                self._measures.started(claim)
+                outcome = await runner.perform(claim, self._settings, is_ours=flight.is_ours)
             self._measures.ended(claim, outcome)
-            await self._record(flight, outcome)
+            await self._recorders[flight.site.name].record(claim, outcome)
         except Exception:
             logger.exception("Job %s, run %s: executing it failed", claim.job_id, claim.execution_id)
-
-    async def _record(self, flight: Flight, outcome: Outcome) -> None:
-        """Writes the outcome down, and tries as long as the lease would last while the database is away."""
-        claim, latest = flight.claim, self._loop.time() + leases.LEASE.total_seconds()
-        while True:
-            try:
-                await flight.site.finish(claim, outcome)
-            except TroubleError as trouble:
-                if trouble.is_freeze:
-                    # However long it lasts: the run has happened, and nobody closes it meanwhile.
-                    latest = self._loop.time() + leases.LEASE.total_seconds()
-                elif self._loop.time() > latest:
-                    # Without the trace: what it quotes may hold secrets, and it repeats while the trouble lasts.
-                    logger.error("Job %s, run %s: its outcome could not be stored", claim.job_id, claim.execution_id)  # noqa: TRY400
-                    return
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
 
     async def _renew(self, site: Site) -> None:
         mine = {flight.claim.execution_id: flight for flight in self._flights.values() if flight.site is site}
