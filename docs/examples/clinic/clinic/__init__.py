@@ -1,0 +1,1 @@
+"""Patients, therapists and their sessions, on FastAPI."""
