@@ -137,5 +137,5 @@ def lines(report: Report) -> list[str]:
     done = "frozen" if report.changed else "nothing to do, it is frozen"
     return [
         f"{where}: {done} since {report.since}{why}",
-        f"  {len(report.tables)} tables refuse writes; `crossfade thaw` lets writers in again",
+        f"  tables that refuse writes: {len(report.tables)}; `crossfade thaw` lets writers in again",
     ]
