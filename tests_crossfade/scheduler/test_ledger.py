@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from cronjobs.models import AuditEvent, Job, JobExecution
 from cronjobs.services import jobs, schedules
@@ -404,3 +405,66 @@ def test_the_services_own_records_are_read(prove, router, write, session, settin
     proof = prove(clock.now() - HOUR, clock.now())
 
     assert (proof.jobs, proof.unknown, proof.offenders) == (1, [], [])
+
+
+# --- two databases ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prove_both(world, open_world, settings):
+    """Proves the hour over two databases; the anchor is the world's, the other one PostgreSQL's."""
+    other = open_world("postgresql")
+
+    @contextmanager
+    def look():
+        with world.router.session("flask") as anchor, other.router.session("flask") as second:
+            yield [anchor, second]
+
+    def run(rows):
+        with other.router.session("flask") as session:
+            for row in rows:
+                session.add(row)
+                session.flush()
+        return proofs.prove(look, Window(NOON, NOON + HOUR), zone=settings.zone)
+
+    yield run
+    other.restore()
+
+
+def copied(job):
+    stamps = ("created_at", "updated_at", "planned_at")
+    fields = ("id", "name", "cron_expression", "cron_dialect", "target_url", "is_active", *stamps)
+    return Job(**{name: getattr(job, name) for name in fields})
+
+
+def run_of(job, at, **fields):
+    moment = clock.naive_utc(at)
+    values = {"status": "success", "trigger_type": "scheduled", "started_at": moment, "scheduled_for": moment}
+    return JobExecution(job_id=job.id, **(values | fields))
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_job_that_was_copied_is_one_job_whose_rows_of_both_count(job, ran, prove_both, session):
+    added = job("copied")
+    ran(added, *map(tick, range(5)))
+    with session.begin():
+        first = session.scalars(select(JobExecution).order_by(JobExecution.scheduled_for)).first()
+        # The row that was copied along, one that fired there alone, and one that fired on both sides.
+        rows = [run_of(added, tick(0), id=first.id), run_of(added, tick(5)), run_of(added, tick(3))]
+
+    proof = prove_both([copied(added), *rows])
+
+    assert told(proof) == {"run": 5, "double": 1, "absent": 1}
+    assert offences(proof) == [("copied", "double", tick(3)), ("copied", "absent", tick(6))]
+    assert proof.jobs == 1
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_job_of_the_other_database_is_proved_there(job, prove_both):
+    own = Job(id="own", name="own", cron_expression="*/10 * * * *", target_url="http://127.0.0.1:9/")
+    own.created_at = own.updated_at = own.planned_at = clock.naive_utc(tick(2) + timedelta(minutes=1))
+
+    proof = prove_both([own, *(run_of(own, tick(number)) for number in (3, 4, 5, 6))])
+
+    assert proof.ok
+    assert told(proof) == {"run": 4}
