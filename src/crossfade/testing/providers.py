@@ -42,10 +42,7 @@ def _embedded() -> Generator[URL]:
 
 @contextmanager
 def _container() -> Generator[URL]:
-    try:
-        module: Any = importlib.import_module("testcontainers.postgres")
-    except ImportError:
-        raise _absent("testcontainers", "it is not installed; pip install 'testcontainers[postgres]'") from None
+    module = _testcontainers()
     try:
         container = module.PostgresContainer(IMAGE, driver=None).start()
     except Exception as error:  # noqa: BLE001 - Docker's client raises its own errors, requests' and the system's
@@ -55,6 +52,16 @@ def _container() -> Generator[URL]:
         yield make_url(container.get_connection_url(driver=None)).set(drivername="postgresql")
     finally:
         container.stop()
+
+
+def _testcontainers() -> Any:
+    # Where it is since release 4.15, whose old name warns; and where it was.
+    for name in ("testcontainers.community.postgres", "testcontainers.postgres"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise _absent("testcontainers", "it is not installed; pip install testcontainers")
 
 
 def _absent(provider: str, reason: str) -> ConfigurationError:
