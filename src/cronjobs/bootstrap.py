@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cronjobs.settings import Settings, load
-from crossfade import revisions
+from crossfade import logs, revisions
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.routes import Stack
@@ -20,6 +20,7 @@ class Beginning:
 def parts(stack: Stack, settings: Settings | None, router: Router | None) -> Beginning:
     """The settings and the router for a stack's process; those that are given are used as they are."""
     settings = settings or (load() if router is None else _settings_of(router))
+    logs.configure(settings.log_format, application="cronjobs", stack=stack)
     router = router or Router(settings, name=f"{stack}:web")
     if router.route(stack).in_memory:
         # It lives in this process alone, where no `crossfade init` could reach it.

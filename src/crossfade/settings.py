@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """Where the database server is."""
     db_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The port of the database server; its usual one when unset."""
+    log_format: Literal["text", "json"] = "text"
+    """How processes log: `json` is one object a line, with job, run and attempt as fields of what is about a run."""
     database_statement_timeout: Annotated[int, Field(ge=0)] = 30
     """Seconds that PostgreSQL lets a statement run; 0 for no limit."""
     pytest_xdist_worker: str | None = None

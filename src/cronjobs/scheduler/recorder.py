@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cronjobs.scheduler.sites import Site, TroubleError
+from cronjobs.services import calls
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.services.runs import leases
 
@@ -84,7 +85,10 @@ class Recorder:
             raise
         except Exception:
             logger.exception(
-                "Job %s, run %s: writing down how it went failed", one.claim.job_id, one.claim.execution_id
+                "Job %s, run %s: writing down how it went failed",
+                one.claim.job_id,
+                one.claim.execution_id,
+                extra=calls.fields(one.claim),
             )
         _settle([one])
 
@@ -104,7 +108,12 @@ def _still_ours(batch: Sequence[_Waiting]) -> list[_Waiting]:
     left = [each for each in batch if not each.settled.done()]
     late = [each for each in left if now > each.latest]
     for each in late:
-        logger.error("Job %s, run %s: its outcome could not be stored", each.claim.job_id, each.claim.execution_id)
+        logger.error(
+            "Job %s, run %s: its outcome could not be stored",
+            each.claim.job_id,
+            each.claim.execution_id,
+            extra=calls.fields(each.claim),
+        )
     _settle(late)
     return [each for each in left if now <= each.latest]
 

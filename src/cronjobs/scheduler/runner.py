@@ -16,6 +16,7 @@ from cronjobs.models.executions import WEBHOOK
 from cronjobs.scheduler import github, outgoing, webhook
 from cronjobs.scheduler.outgoing import OutgoingError, Reply
 from cronjobs.scheduler.signing import Message
+from cronjobs.services import calls
 from cronjobs.services.calls import Call, Claim, Outcome
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -62,6 +63,7 @@ async def perform(claim: Claim, settings: Settings, *, is_ours: Callable[[], boo
         claim.execution_id,
         claim.attempt,
         "success" if outcome.ok else outcome.error,
+        extra=calls.fields(claim),
     )
     return outcome
 

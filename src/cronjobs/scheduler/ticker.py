@@ -28,7 +28,7 @@ from cronjobs.scheduler.measures import Measures
 from cronjobs.scheduler.nodes import Node
 from cronjobs.scheduler.recorder import Recorder
 from cronjobs.scheduler.sites import Site, TroubleError, sites
-from cronjobs.services import runs
+from cronjobs.services import calls, runs
 from cronjobs.services.calls import DEADLINE
 from cronjobs.services.runs import leases
 from cronjobs.settings import Settings
@@ -258,7 +258,8 @@ class _Pulse:
             self._measures.ended(claim, outcome)
             await self._recorders[flight.site.name].record(claim, outcome)
         except Exception:
-            logger.exception("Job %s, run %s: executing it failed", claim.job_id, claim.execution_id)
+            about = calls.fields(claim)
+            logger.exception("Job %s, run %s: executing it failed", claim.job_id, claim.execution_id, extra=about)
 
     async def _renew(self, site: Site) -> None:
         mine = {flight.claim.execution_id: flight for flight in self._flights.values() if flight.site is site}

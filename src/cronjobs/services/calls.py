@@ -79,6 +79,17 @@ class Claim:
     call: Call
 
 
+def fields(claim: Claim) -> dict[str, str | int]:
+    """What a log record about the run carries: job, run, attempt, stack, node."""
+    return about(claim.job_id, claim.execution_id, claim.attempt, claim.owner)
+
+
+def about(job_id: str, execution_id: str, attempt: int, owner: str | None) -> dict[str, str | int]:
+    """The same, of a run that nobody may have in hand."""
+    named = {} if owner is None else {"stack": owner.partition(":")[0], "node": owner}
+    return {"job": job_id, "run": execution_id, "attempt": attempt, **named}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a run went."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from crossfade import revisions
+from crossfade import logs, revisions
 from crossfade.cli import init
 from crossfade.database.sessions import begin_write
 from crossfade.errors import SettingsError
@@ -48,7 +48,7 @@ def up(
         address = door.address_of(listener)
         environ = os.environ | _memory_on_disk(settings, folder)
         _prepare(project, kind.load(root=project.root, environ=environ), address)
-        _log_to_terminal()
+        _log_to_terminal(settings)
         served = serving.serve(
             project,
             listener,
@@ -118,9 +118,10 @@ def _announce(project: Project, address: str) -> None:
     print("\n".join([f"crossfade {metadata.version('crossfade')} serves", *lines, "Ctrl-C stops it"]), flush=True)
 
 
-def _log_to_terminal() -> None:
+def _log_to_terminal(settings: Settings) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("[front] %(message)s"))
+    in_words = logging.Formatter("[front] %(message)s")
+    handler.setFormatter(logs.Lines(stack="front") if settings.log_format == "json" else in_words)
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("crossfade.gateway").setLevel(logging.INFO)
 

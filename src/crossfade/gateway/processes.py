@@ -187,13 +187,17 @@ class Child:
         text = redaction.mask(line.decode(errors="replace").rstrip())
         self._words.append(text)
         if not self._silent:
-            self._say(f"[{self.stack}] {text}")
+            self._say(self._named(text))
+
+    def _named(self, text: str) -> str:
+        """A line that says whose it is; one of JSON says so itself."""
+        return text if text.startswith("{") else f"[{self.stack}] {text}"
 
     def _speak(self) -> None:
         """From now on every line is passed on, those held back so far first."""
         self._silent = False
         for text in self._words:
-            self._say(f"[{self.stack}] {text}")
+            self._say(self._named(text))
 
     def _failed(self, reason: str) -> StackFailedError:
         words = "\n  ".join(("", *self._words)) if self._words else "none."

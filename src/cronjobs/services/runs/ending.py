@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.executions import DUE, FAILED, RUNNING, SCHEDULED, SKIPPED, SUCCESS, UNKNOWN
-from cronjobs.services import telling
+from cronjobs.services import calls, telling
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.services.errors import InvalidPolicyError
 from cronjobs.services.runs import leases, moments, policies, states, switch
@@ -205,6 +205,7 @@ def _finish(session: WriteSession, ended: Sequence[tuple[Claim, Outcome]], momen
                 claim.job_id,
                 claim.execution_id,
                 claim.owner,
+                extra=calls.fields(claim),
             )
     _write(session, ends, jobs, moment)
     return ends
@@ -257,7 +258,8 @@ def _write(session: WriteSession, ends: Sequence[_End], jobs: dict[str, Job], mo
     )
     for end in ends:
         if end.after in {UNKNOWN, DUE}:
-            logger.warning("Job %s, run %s is %s: %s", end.run.job_id, end.run.id, end.after, end.error)
+            of_run = calls.about(end.run.job_id, end.run.id, end.run.attempt, end.run.owner)
+            logger.warning("Job %s, run %s is %s: %s", end.run.job_id, end.run.id, end.after, end.error, extra=of_run)
     told = [end for end in ends if end.after != DUE and end.run.job_id in jobs]
     telling.runs_ended(
         session,
