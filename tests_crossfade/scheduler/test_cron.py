@@ -156,16 +156,6 @@ def test_asking_within_the_repeated_hour_never_leads_back():
                 assert cron.next_run(expression, dialect, after=moment, zone=NEW_YORK) > moment
 
 
-def test_the_latest_run_of_a_long_outage_is_found():
-    first, until = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 11, 21, 0, 0, 30, tzinfo=UTC)
-
-    assert cron.latest_run("* * * * *", "standard", first=first, until=until, zone=TOKYO) == until.replace(second=0)
-    assert cron.latest_run("0 0 * * *", "standard", first=first, until=first, zone=TOKYO) == first
-    # Each minute of nine o'clock in January, found from November.
-    latest = cron.latest_run("* 9 * 1 *", "apscheduler", first=first, until=until, zone=TOKYO)
-    assert f"{latest.astimezone(TOKYO):%Y-%m-%d %H:%M}" == "2026-01-31 09:59"
-
-
 @pytest.mark.parametrize(
     ("expression", "standard", "apscheduler"),
     [

@@ -71,24 +71,6 @@ def next_runs(
     return [tick for tick in ticks if end_date is None or tick.astimezone(zone).date() <= end_date]
 
 
-def latest_run(expression: str, dialect: str, *, first: datetime, until: datetime, zone: ZoneInfo) -> datetime:
-    """The last tick of those from `first`, which is one, to `until`; cheap also when they are a year apart.
-
-    Raises InvalidCronError.
-    """
-    latest, free = first, until
-    # A tick at or after `latest` is known, none lies between `free` and `until`: halve what is between the two.
-    while free - latest > timedelta(minutes=1):
-        middle = latest + (free - latest) / 2
-        tick = next_run(expression, dialect, after=middle, zone=zone)
-        if tick is not None and tick <= until:
-            latest = tick
-        else:
-            free = middle
-    following = next_run(expression, dialect, after=latest, zone=zone)
-    return following if following is not None and following <= until else latest
-
-
 def describe(expression: str, dialect: str) -> str:
     """The schedule in English. Raises InvalidCronError."""
     return parse(expression, dialect).description()
