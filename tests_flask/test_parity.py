@@ -250,7 +250,15 @@ def test_a_fault_of_ours_is_answered_alike(pair: Twins, requests: Requests, oper
     assert asked.answer.status == 500 or operation.label in OPEN
 
 
-OPEN = {"POST /auth/login", "POST /auth/login/form", "POST /auth/refresh", "GET /health", "GET /echo", "POST /echo"}
+OPEN = {
+    "POST /auth/login",
+    "POST /auth/login/form",
+    "POST /auth/refresh",
+    "GET /health",
+    "GET /metrics",
+    "GET /echo",
+    "POST /echo",
+}
 """Where nobody is asked who it is."""
 
 
