@@ -8,6 +8,7 @@ or larger, `--only` takes one direction.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,11 +36,14 @@ _CONTENDERS = {
         ("ADBC", "adbc-to-postgresql"),
         ("sqlite3 and psycopg COPY", "copy-rows"),
         ("SQLAlchemy Core", "core"),
+        ("pgloader", "pgloader"),
     ),
     "PostgreSQL → PostgreSQL": (("pg_dump | pg_restore", "dump"),),
     "PostgreSQL → SQLite": (("ADBC, ordered", "adbc-to-sqlite"), ("psycopg COPY and sqlite3", "copy-out")),
 }
 _SCALED = {"orm"}
+_PROGRAMS = {"pgloader"}
+"""Ways that are a program, which the machine may have or not."""
 _INITIALISED = {"attach", "orm"}
 """Ways that find their tables made."""
 
@@ -115,6 +119,9 @@ def _measured(workshop: Workshop, source: str, end: str, direction: str) -> dict
     }
     workshop.discard(target)
     for name, way in _CONTENDERS[direction]:
+        if way in _PROGRAMS and shutil.which(way) is None:
+            print(f"{name} is not on the PATH, so it isn't measured (Debian has it: apt-get install {way})")
+            continue
         target = workshop.initialised(end) if way in _INITIALISED else workshop.empty(end)
         portion = PORTION if way in _SCALED else 1.0
         taken = _run([sys.executable, "-m", "rig.contenders", way, source, target, str(portion)])
