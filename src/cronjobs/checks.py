@@ -45,8 +45,8 @@ def copied(settings: router_settings.Settings, tables: Collection[str]) -> list[
     if settings.testing or "jobs" not in tables:
         return []
     sentence = (
-        "an active job that is in both databases is fired twice, because each stack fires what is due in its own: "
-        "run FastAPI's processes with SCHEDULER_ENABLED=false until they take over from Flask's"
+        "a job that is in both databases is fired once, as the job of Flask's database says: what is changed of it in "
+        "FastAPI's has no effect on when it runs until FastAPI's database takes over"
     )
     return [sentence]
 
