@@ -62,7 +62,7 @@ docs: $(FOR_WORKING) ## write the pages of docs/ that are generated from the cod
 
 .PHONY: bench
 bench: $(FOR_WORKING) ## measure
-	@set -e; for name in front_door isolation stacks; do echo "== $$name"; $(VENV)/bin/python "benchmarks/$$name.py"; done
+	@set -e; for name in front_door stacks; do echo "== $$name"; $(VENV)/bin/python "benchmarks/$$name.py"; done
 
 .PHONY: bench-copy
 bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all directions, beside other tools: minutes
@@ -75,6 +75,10 @@ bench-scheduler: $(FOR_WORKING) ## measure a thousand jobs due at once, and clai
 .PHONY: drill
 drill: $(FOR_WORKING) ## kill, freeze and cut off processes while RUNS=20000 runs are due, on SQLite and on PostgreSQL: minutes
 	@set -e; for place in sqlite postgresql; do $(RUN) crossfade scheduler drill --on $$place --runs $(RUNS) --seconds 3600; done
+
+.PHONY: bench-tests
+bench-tests: $(FOR_MEASURING) ## measure what it costs to begin a test anew, beside other tools
+	@$(VENV)/bin/python benchmarks/isolation.py
 
 .PHONY: lock
 lock: $(FOR_WORKING) ## choose the newest versions that pyproject.toml allows, and pin them

@@ -1,156 +1,247 @@
-"""What it costs to put a database back between two tests: rows restored in place, and two ways that are often used.
+"""What it costs to have a test begin with the same rows as the one before: our ways, and those that are often used.
 
-All three leave the same rows behind, visible to every process. A test writes a job and some executions first; that is
-not counted. Each way has a database of its own, and they take turns.
+10 tables of 2 rows. A test writes two rows; that is not counted. Each way has a database of its own, is tried first
+(its cost means nothing if it leaves other rows behind), and they take turns. "Seen by": who sees what a test wrote.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import URL, Engine, insert, select
+from sqlalchemy import URL, Column, Engine, ForeignKey, Integer, MetaData, String, create_engine, insert, select
+from sqlalchemy import Table as Rows
+from sqlalchemy.pool import NullPool
 
-from cronjobs.models import Job, JobExecution, metadata
-from cronjobs.testing.contents import contents
-from cronjobs.testing.worlds import World, world
-from crossfade import clock
+from crossfade.testing import restore
+from crossfade.testing.guest.hosts import Hosts
+from crossfade.testing.joint import Joint
+from crossfade.testing.places import memory
 from crossfade.testing.postgres import embedded
+from crossfade.testing.stores import Files, PostgresServer
 
-TESTS = 60
-WRITTEN = 5
-"""Executions that a test writes."""
+ROOM = 2**24
+"""Bytes for the files of SQLite."""
+TURNS, TESTS = 6, 15
+"""Each way has so many turns, and in each so many tests one after the other, as in a suite."""
+SEEN_BY_ALL, SEEN_AT_A_NEW_URL, SEEN_HERE = "live servers", "live servers, at a new URL", "this process"
+OURS = "restore"
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+metadata = MetaData()
+TABLES = [
+    Rows(
+        f"table_{number}",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", String(50)),
+        Column("earlier_id", ForeignKey(f"table_{number - 1}.id")) if number else Column("earlier_id", Integer),
+    )
+    for number in range(10)
+]
 
-Rows = dict[str, list[dict[str, Any]]]
-Way = Callable[[], None]
+Engines = Callable[[], Engine]
+
+
+@dataclass
+class Way:
+    """A way to begin anew."""
+
+    name: str
+    seen_by: str
+    engine: Engines
+    """Of the database as it is now."""
+    begin: Callable[[], object] = lambda: None
+    """Before a test; counted."""
+    end: Callable[[], object] = lambda: None
+    """After it; counted."""
+    taken: list[float] = field(default_factory=list)
+    """Seconds, one number for each test."""
+
+    def test(self) -> None:
+        """A test: with nothing else of it than what it writes."""
+        begun = time.perf_counter()
+        self.begin()
+        taken = time.perf_counter() - begun
+        with self.engine().begin() as connection:
+            connection.execute(insert(TABLES[0]), {"name": "of the test"})
+            connection.execute(insert(TABLES[9]), {"name": "of the test", "earlier_id": 1})
+        begun = time.perf_counter()
+        self.end()
+        self.taken.append(taken + time.perf_counter() - begun)
+
+    def proven(self) -> "Way":
+        """This way, when a test of it really begins with the seed's rows, and no others."""
+        for _ in range(2):
+            self.begin()
+            with self.engine().begin() as connection:
+                counted = [len(connection.execute(select(table)).all()) for table in TABLES]
+                connection.execute(insert(TABLES[5]), {"name": "of the test"})
+            self.end()
+            if counted != [2] * len(TABLES):
+                raise RuntimeError(f"{self.name}: a test began with {counted} rows")
+        return self
 
 
 def main() -> None:
     """Measures and prints, a table for each database."""
-    console = Console(width=100)
-    for database in ("SQLite", "PostgreSQL"):
-        with _places(database) as places:
-            console.print(_table(database, _measured(places)))
+    console = Console(width=120)
+    for database, ways in (("SQLite", _on_sqlite), ("PostgreSQL", _on_postgresql)):
+        with ExitStack() as ends:
+            measured = [way.proven() for way in ways(ends)]
+            for _ in range(TURNS):
+                for way in measured:
+                    for _ in range(TESTS):
+                        way.test()
+            console.print(_told(database, measured))
 
 
-@contextmanager
-def _places(database: str) -> Generator[Iterable[URL | str]]:
-    """An empty database for each way."""
-    names = [f"bench_{number}_test" for number in range(3)]
-    if database == "SQLite":
-        with tempfile.TemporaryDirectory(prefix="crossfade-bench-") as folder:
-            yield [f"sqlite:///{folder}/{name}.db" for name in names]
-    else:
-        with embedded() as server:
-            yield [server.database(name) for name in names]
+def _on_sqlite(ends: ExitStack) -> Generator[Way]:
+    files = Files(Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="crossfade-bench-", dir=memory(ROOM)))))
+    fill = partial(_fill, driver="sqlite")
+
+    def new() -> Engine:
+        url = files.named(f"bench_{time.monotonic_ns()}_test")
+        files.make(url, fill)
+        return _engine(url, "sqlite", ends)
+
+    yield from _ours(ends, new)
+    yield _recreating(new())
+    yield _emptying(new(), [f"DELETE FROM {table.name}" for table in reversed(TABLES)], "DELETE, seed")
+    yield _cloning(files, fill, "sqlite", "template clone, engine")
 
 
-def _measured(places: Iterable[URL | str]) -> dict[str, list[float]]:
-    """Seconds that each way took, one for each test."""
-    with ExitStack() as ends:
-        worlds = [ends.enter_context(world(place, REPOSITORY)) for place in places]
-        ways = dict(_ways(*worlds))
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(TESTS):
-            for place, (name, way) in zip(worlds, ways.items(), strict=True):
-                _write(place)
-                begun = time.perf_counter()
-                way()
-                taken[name].append(time.perf_counter() - begun)
-        return taken
+def _on_postgresql(ends: ExitStack) -> Generator[Way]:
+    server = ends.enter_context(embedded())
+    folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="crossfade-bench-")))
+    store = PostgresServer(server.url, "the benchmark", folder, "bench", started=True)
+    fill = partial(_fill, driver="postgresql+psycopg")
+
+    def new() -> Engine:
+        url = store.named(f"bench_{time.monotonic_ns()}_test")
+        store.make(url, fill)
+        return _engine(url, "postgresql+psycopg", ends)
+
+    yield from _ours(ends, new)
+    yield _recreating(new())
+    truncating = f"TRUNCATE {', '.join(table.name for table in TABLES)} RESTART IDENTITY CASCADE"
+    yield _emptying(new(), [truncating], "TRUNCATE, seed")
+    yield _cloning(store, fill, "postgresql+psycopg", "template clone, engine")
+    yield _pytest_postgresql(store.named("template_test"), ends)
 
 
-def _ways(restored: World, emptied: World, recreated: World) -> Generator[tuple[str, Way]]:
-    yield "restored in place", _proven(restored, restored.restore)
-    yield "emptied and seeded", _proven(emptied, _emptying(emptied))
-    yield "dropped, created and seeded", _proven(recreated, _recreating(recreated))
+def _ours(ends: ExitStack, new: Callable[[], Engine]) -> Generator[Way]:
+    restored, joined = new(), new()
+    snapshot = ends.enter_context(closing(restore.take(restored, metadata)))
+    yield Way(OURS, SEEN_BY_ALL, lambda: restored, end=snapshot.restore)
+    joint = ends.enter_context(closing(Joint(joined, ends.enter_context(closing(Hosts())))))
+    yield Way("joint", SEEN_HERE, lambda: joined, joint.begin, joint.roll_back)
 
 
-def _emptying(place: World) -> Way:
-    engine, rows = place.router.engine("flask"), _rows(place)
-    tables = [table.name for table in metadata.sorted_tables]
-    if engine.dialect.name == "postgresql":
-        statements = [f"TRUNCATE {', '.join(tables)}"]
-    else:
-        statements = [f"DELETE FROM {table}" for table in reversed(tables)]
+def _recreating(engine: Engine) -> Way:
+    def end() -> None:
+        metadata.drop_all(engine)
+        metadata.create_all(engine)
+        _seed(engine)
 
-    def empty_and_seed() -> None:
+    return Way("drop_all, create_all, seed", SEEN_BY_ALL, lambda: engine, end=end)
+
+
+def _emptying(engine: Engine, statements: list[str], name: str) -> Way:
+    def end() -> None:
         with engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
-        _seed(engine, rows)
+        _seed(engine)
 
-    return empty_and_seed
-
-
-def _recreating(place: World) -> Way:
-    engine, rows = place.router.engine("flask"), _rows(place)
-
-    def recreate_and_seed() -> None:
-        metadata.drop_all(engine)
-        metadata.create_all(engine)
-        _seed(engine, rows)
-
-    return recreate_and_seed
+    return Way(name, SEEN_BY_ALL, lambda: engine, end=end)
 
 
-def _rows(place: World) -> Rows:
-    """What a test begins with, ready to be inserted: to hash passwords each time would flatter us."""
-    with place.router.engine("flask").connect() as connection:
-        return {
-            table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
-            for table in metadata.sorted_tables
-        }
+def _cloning(store: Files | PostgresServer, fill: Callable[[URL], None], driver: str, name: str) -> Way:
+    url = store.named("cloned_test")
+    made: list[Engine] = []
+
+    def begin() -> None:
+        store.make(url, fill)
+        engine = create_engine(url.set(drivername=driver))
+        engine.connect().close()
+        made.append(engine)
+
+    def end() -> None:
+        made.pop().dispose()
+        store.drop(url)
+
+    return Way(name, SEEN_AT_A_NEW_URL, lambda: made[-1], begin, end)
 
 
-def _seed(engine: Engine, rows: Rows) -> None:
+def _pytest_postgresql(template: URL, ends: ExitStack) -> Way:
+    """What its fixture `postgresql` does for each test: a database from a template, and a connection."""
+    from psycopg import connect
+    from pytest_postgresql.janitor import DatabaseJanitor
+
+    access: dict[str, Any] = {"user": template.username, "host": template.query["host"], "port": 5432}
+    url = template.set(database="tests")
+    janitor = DatabaseJanitor(**access, dbname="tests", template_dbname=template.database)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    connections: list[AbstractContextManager[Any]] = []
+
+    def begin() -> None:
+        janitor.init()
+        connection = connect(**access, dbname="tests")
+        connections.append(closing(connection))
+
+    def end() -> None:
+        with connections.pop():
+            pass
+        janitor.drop()
+
+    ends.callback(engine.dispose)
+    return Way("pytest-postgresql", SEEN_AT_A_NEW_URL, lambda: engine, begin, end)
+
+
+def _engine(url: URL, driver: str, ends: ExitStack) -> Engine:
+    engine = create_engine(url.set(drivername=driver))
+    ends.callback(engine.dispose)
+    if driver == "sqlite":
+        # As the router sets up a test's file.
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA journal_mode=WAL")
+            connection.cursor().execute("PRAGMA synchronous=OFF")
+    return engine
+
+
+def _fill(url: URL, *, driver: str) -> None:
+    engine = create_engine(url.set(drivername=driver), poolclass=NullPool)
+    metadata.create_all(engine)
+    _seed(engine)
+
+
+def _seed(engine: Engine) -> None:
     with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            if rows[table.name]:
-                connection.execute(insert(table), rows[table.name])
+        for table in TABLES:
+            connection.execute(insert(table), [{"name": name, "earlier_id": None} for name in ("first", "second")])
 
 
-def _write(place: World) -> None:
-    """What a test does."""
-    with place.router.session("flask") as session:
-        job = Job(name="Written by a test", cron_expression="0 3 * * *", target_url="https://example.com/hook")
-        session.add(job)
-        session.flush()
-        session.add_all(
-            JobExecution(job_id=job.id, status="success", trigger_type="manual", started_at=clock.naive_utc())
-            for _ in range(WRITTEN)
-        )
-
-
-def _proven(place: World, way: Way) -> Way:
-    """The way, tried once: its cost means nothing if it leaves something else behind."""
-    look = place.router.session_factory("flask")
-    with look() as session:
-        before = contents(session)
-    _write(place)
-    way()
-    with look() as session:
-        if contents(session) != before:
-            raise RuntimeError(f"{way} leaves other rows behind than there were")
-    return way
-
-
-def _table(database: str, taken: dict[str, list[float]]) -> Table:
-    table = Table(title=f"{database}, {TESTS} tests", title_justify="left")
+def _told(database: str, ways: list[Way]) -> Table:
+    table = Table(title=f"{database}, {TURNS * TESTS} tests each", title_justify="left")
     table.add_column("between two tests")
-    for heading in ("median ms", "worst ms", "to ours"):
+    table.add_column("seen by")
+    for heading in ("least ms", f"to {OURS}", "median ms", f"to {OURS}"):
         table.add_column(heading, justify="right")
-    ours = statistics.median(next(iter(taken.values())))
-    for name, seconds in taken.items():
-        median = statistics.median(seconds)
-        table.add_row(name, f"{1000 * median:.2f}", f"{1000 * max(seconds):.2f}", f"{median / ours:.1f}")
+    ours = next(way for way in ways if way.name == OURS)
+    for way in ways:
+        cells = (
+            cell
+            for figure in (min, statistics.median)
+            for cell in (f"{1000 * figure(way.taken):.3f}", f"{figure(way.taken) / figure(ours.taken):.1f}")
+        )
+        table.add_row(way.name, way.seen_by, *cells)
     return table
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from cronjobs.settings import Settings
-from cronjobs.testing import worlds
+from cronjobs.testing import hashing, worlds
 from cronjobs.testing.client import Api, Sender
 from cronjobs.testing.targets import target, unused_port
 from cronjobs.testing.worlds import Person, World
@@ -29,6 +29,7 @@ __all__ = [
     "admin",
     "all_worlds",
     "api",
+    "cheap_passwords",
     "editor",
     "other",
     "router",
@@ -76,6 +77,13 @@ class Worlds:
         if database == "sqlite":
             return f"sqlite:///{self._place / 'cronjobs_test.db'}"
         return self._stack.enter_context(postgres.embedded()).database("cronjobs_test")
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords() -> Generator[None]:
+    """What a hash costs is none of a test's business, and hundreds of tests sign in."""
+    with hashing.cheap():
+        yield
 
 
 @pytest.fixture(scope="session")

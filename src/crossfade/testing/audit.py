@@ -7,6 +7,7 @@ classes, so that it sees the engines that an application makes by itself, sync a
 
 import gc
 import sys
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Audit:
         self._made: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
         self._out: dict[int, Out] = {}
         self._guard: Guard | None = None
-        self._looked = False
+        self._early: list[weakref.ref[Engine]] = []
 
     @contextmanager
     def installed(self) -> Generator["Audit"]:
@@ -113,24 +114,28 @@ class Audit:
                 for target, name, listener in listeners:
                     event.remove(target, name, listener)
 
+    def note_early(self) -> None:
+        """The engines that there are by now are looked at before the first test; later ones when they connect."""
+        self._early = [weakref.ref(engine) for engine in self._made]
+
     @contextmanager
     def on(self, engine: Engine, *, source: str, ours: Callable[[Engine], bool]) -> Generator[Guard]:
         """For the length of a block, engines may be on the database of `engine` only.
 
-        Before the first such block it looks at the engines that there are; later ones are met when they connect. Raises
+        Before the first such block it looks at those of `note_early`; later ones are met when they connect. Raises
         ConfigurationError, naming both databases and where the engine was made, for one that is on another.
         """
         with engine.connect() as connection:
             identity = _identity(connection)
         name = f"{redaction.mask_url(engine.url)} ({source})"
         guard = Guard(name, identity, ours, WeakSet([engine.pool]), [])
-        if not self._looked and self._strangers(guard):
+        if self._strangers(guard):
             # An engine that nobody holds any more, and that was part of a circle, is nobody's.
             gc.collect()
             strangers = self._strangers(guard)
             if strangers:
                 raise ConfigurationError(reason="; ".join(strangers))
-        self._looked = True
+        self._early.clear()
         self._guard = guard
         try:
             yield guard
@@ -155,7 +160,8 @@ class Audit:
                     engine.dispose()
 
     def _strangers(self, guard: Guard) -> list[str]:
-        return [_stranger(guard, each, made) for each, made in self._made.items() if _elsewhere(guard, each)]
+        early = [engine for engine in (reference() for reference in self._early) if engine is not None]
+        return [_stranger(guard, each, self._made[each]) for each in early if _elsewhere(guard, each)]
 
     def _connected(self, connection: Connection) -> None:
         guard, pool = self._guard, connection.engine.pool
@@ -247,7 +253,10 @@ def _file(path: Path) -> Identity:
 
 
 def _stranger(guard: Guard, engine: Engine, made: str) -> str:
+    name = engine.url.database or ""
+    relative = engine.dialect.name == "sqlite" and name and not name.startswith((":", "file:", "/"))
+    meaning = f" (which is {Path(name).absolute()}, since it is relative to where the tests run)" if relative else ""
     return (
-        f"the tests use {guard.name}, but the engine that was made at {made} is on {redaction.mask_url(engine.url)}:"
-        " ask the router for it, or say @pytest.mark.crossfade(elsewhere=True) if that is meant"
+        f"the tests use {guard.name}, but the engine that was made at {made} is on {redaction.mask_url(engine.url)}"
+        f"{meaning}: ask the router for it, or say @pytest.mark.crossfade(elsewhere=True) if that is meant"
     )

@@ -7,9 +7,9 @@ Where databases come from is left to `stores`, how one is put back to `restore`.
 
 import os
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,11 @@ from crossfade.testing.joint import Joint
 from crossfade.testing.options import Kind, Options
 from crossfade.testing.restore import Snapshot
 from crossfade.testing.stores import Files, PostgresServer, Store, worker_name
+
+_NEVER_COMMITTED = (
+    "a server is a process of its own, and can't see the rows of a joint transaction, which are never committed: mark"
+    ' the test @pytest.mark.crossfade(isolation="restore"), or use the clients'
+)
 
 Seed = Callable[[Session], object]
 """Adds rows that every test begins with; its session is committed afterwards."""
@@ -59,6 +64,8 @@ class Database:
     """Ends them."""
     hidden: str | None = None
     """Why servers in other processes can't see what a test writes; None if they can."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the environment says to the applications besides the database."""
 
     def keep(self, key: object, make: Callable[[], AbstractContextManager[Any]]) -> Any:
         """What `make` opens: once, and then the same until the database goes."""
@@ -70,7 +77,7 @@ class Database:
     @contextmanager
     def published(self) -> Generator[None]:
         """For the length of a block this is the database that the environment names."""
-        names = environment(self.url)
+        names = {**self.variables, **environment(self.url)}
         before = {name: os.environ.get(name) for name in names}
         os.environ.update(names)
         try:
@@ -101,9 +108,14 @@ class Databases:
         *,
         hosts: Hosts,
         seed: Seed | None = None,
+        variables: Mapping[str, str] | None = None,
         release: Callable[[URL], None] = lambda _: None,
     ) -> None:
-        """`seed` adds to what the project's own makes, `release` closes others' idle connections. Opens nothing."""
+        """`seed` adds to what the project's own makes, `release` closes others' idle connections. Opens nothing.
+
+        `variables` are said to the applications besides the database.
+        """
+        self._variables = variables or {}
         self._hosts = hosts
         self._release = release
         self._project = project
@@ -144,7 +156,7 @@ class Databases:
         if kind not in self._joints:
             self._joints[kind] = Joint(database.router.engine("flask"), self._hosts)
         self._joints[kind].begin()
-        return database
+        return replace(database, hidden=_NEVER_COMMITTED)
 
     def roll_back(self, kind: Kind) -> None:
         """Ends that transaction. Raises JointEndedError if somebody else has."""
@@ -218,10 +230,11 @@ class Databases:
 
     def _opened(self, kind: Kind, url: URL) -> Database:
         self._made.add((url.host, url.database))
-        return Database(kind, url, self._router(url), self._release)
+        return Database(kind, url, self._router(url), self._release, variables=self._variables)
 
     def _router(self, url: URL) -> Router:
-        settings = self._project.load("settings").load(root=self._project.root, environ=os.environ | environment(url))
+        environ = {**os.environ, **self._variables, **environment(url)}
+        settings = self._project.load("settings").load(root=self._project.root, environ=environ)
         return Router(settings, name="crossfade:pytest")
 
     def _fill(self, url: URL) -> None:

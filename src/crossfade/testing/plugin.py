@@ -11,6 +11,7 @@ Imports of the router stand inside the functions: a plugin is loaded before cove
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 4
 """pytest's own exit code for a command line that can't be run."""
+_PACKAGE = "crossfade.testing."
+_TO_BE_OVERRIDDEN = {"crossfade_seed", "crossfade_variables"}
 _SHARED = ("crossfade_folder", "crossfade_token", "crossfade_server")
 
 
@@ -114,6 +117,7 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     ends.callback(hosts.close)
     config.add_cleanup(ends.close)
     config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch, hosts)
+    _refuse_twins(config, fixtures)
     config.pluginmanager.register(fixtures, "crossfade-fixtures")
     for module in _more(config):
         # By this name, a project that has the module in its `pytest_plugins` has it already.
@@ -127,6 +131,24 @@ def _more(config: pytest.Config) -> list[str]:
     """Modules with fixtures besides: those that need pytest-django only where it is in use."""
     django = ["crossfade.testing.guest.fixtures", "crossfade.testing.guest.databases"]
     return ["crossfade.testing.absence", *(django if config.pluginmanager.has_plugin("django") else [])]
+
+
+def _refuse_twins(config: pytest.Config, fixtures: ModuleType) -> None:
+    """Raises ConfigurationError for a fixture that another plugin brings too: a test would get either."""
+    from crossfade.errors import ConfigurationError
+
+    fixture = type(fixtures.sync_session)
+    ours = {name for name, value in vars(fixtures).items() if type(value) is fixture} - _TO_BE_OVERRIDDEN
+    for plugin, brought in config.pluginmanager.list_name_plugin():
+        module = getattr(brought, "__name__", "")
+        if module.startswith(_PACKAGE) or Path(getattr(brought, "__file__", None) or "").name == "conftest.py":
+            continue
+        for name in sorted(ours):
+            if type(getattr(brought, name, None)) is fixture:
+                raise ConfigurationError(
+                    reason=f"the fixture {name} comes from two plugins, crossfade and {plugin}: leave one of them out "
+                    f"(-p no:{plugin}), or say in conftest.py which one {name} is"
+                )
 
 
 def _run(config: pytest.Config, chosen: "Options") -> "Run":
@@ -153,10 +175,15 @@ def _run(config: pytest.Config, chosen: "Options") -> "Run":
 
 
 def _server(config: pytest.Config, chosen: "Options") -> "URL | None":
-    """One PostgreSQL server for the whole run, if the run is on PostgreSQL; a single test that is gets one later."""
+    """One PostgreSQL server for the whole run, if the run is on PostgreSQL; a single test that is gets one later.
+
+    One process alone starts the server of the wheel when a test asks for it: most runs of a developer's do not.
+    """
     from crossfade.testing import providers
 
     if "postgresql" not in chosen.kinds or chosen.url is not None or config.option.collectonly:
+        return None
+    if chosen.postgres == "embedded" and not getattr(config.option, "numprocesses", None):
         return None
     ends = ExitStack()
     config.add_cleanup(ends.close)

@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session
 
-from cronjobs import passwords
 from cronjobs.fastapi_app import create_app
 from cronjobs.fastapi_app.factory import PREFIX
 from cronjobs.models import metadata
-from cronjobs.services import accounts
 from cronjobs.services.runs import moments
-from cronjobs.testing import everything, targets, worlds
+from cronjobs.testing import everything, hashing, targets, worlds
 from cronjobs.testing.client import Answer
 from cronjobs.testing.everything import Everything
 from cronjobs.testing.parity import rows
@@ -115,7 +112,7 @@ class Twins:
     @contextmanager
     def standing_still(self) -> Generator[None]:
         """As long as the block lasts, it stays the moment that it was at the beginning. Needed to ask."""
-        with _stopped_clock(self.at), _cheap_passwords():
+        with _stopped_clock(self.at), hashing.cheap():
             yield
 
     @property
@@ -191,7 +188,7 @@ def twins(
     with ExitStack() as stack:
         target = stack.enter_context(targets.serving())
         variables = {"GITHUB_API_URL": target.url, "CORS_ORIGINS": ORIGIN}
-        with _stopped_clock(at), _cheap_passwords():
+        with _stopped_clock(at), hashing.cheap():
             one, other = (stack.enter_context(worlds.world(url, root, variables)) for url in urls)
             with one.router.session_factory("flask")() as session:
                 known = everything.arrange(session, one.settings, one.people, target.url)
@@ -257,13 +254,4 @@ def _stopped_clock(at: datetime) -> Generator[None]:
         return clock.naive_utc(now)
 
     with patch.object(clock, "now", return_value=at), patch.object(moments, "moment", same):
-        yield
-
-
-@contextmanager
-def _cheap_passwords() -> Generator[None]:
-    """Hashes that cost nothing: what they protect is a test's, and what they cost is the same on both stacks."""
-    cheap = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
-    nobodys = cheap().hash("nobody's")
-    with patch.object(passwords, "PasswordHasher", cheap), patch.object(accounts, "_NOBODYS_HASH", nobodys):
         yield
