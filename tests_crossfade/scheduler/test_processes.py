@@ -1,6 +1,7 @@
 """Several processes of both stacks claim from one database, and some are killed: no double, none missing."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -148,3 +149,103 @@ def test_a_process_that_ends_in_order_writes_down_the_runs_in_flight(world, envi
     assert (process.returncode, errors) == (0, "")
     assert session.scalars(select(JobExecution.status)).all() == ["success"]
     assert session.scalars(select(SchedulerNode)).all() == []
+
+
+IDLE = """
+import sys
+from cronjobs.fastapi_app import create_app as fastapi
+from cronjobs.flask_app import create_app as flask
+from starlette.testclient import TestClient
+
+made = flask()
+with TestClient(fastapi()) as client:
+    assert made.extensions["cronjobs"].scheduler is None
+    assert client.app.state.cronjobs.scheduler is None
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_under_testing_a_process_fires_nothing_beside_one_that_does(world, environ, target, add_job, session):
+    """Both stacks are up in it, on the very database on which another process's scheduler is at work."""
+    target.answers("/hook")
+    job = {"target_url": target.url("/hook"), "cron_expression": "0 0 1 1 *"}
+    add_job("before", **job)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+
+        def process(code):
+            command = [sys.executable, "-c", code]
+            env = environ | variables(world) | {"SCHEDULER_ENABLED": "true", "WEBHOOK_ALLOW_PRIVATE": "true"}
+            begun = stack.enter_context(subprocess.Popen(command, env=env, **pipes))
+            stack.callback(begun.kill)
+            return begun
+
+        idle = process(IDLE)
+        assert said(idle) == "ready"
+        time.sleep(2)
+        session.rollback()
+        assert session.scalars(select(JobExecution.id)).all() == session.scalars(select(SchedulerNode.id)).all() == []
+
+        firing = process(ENDING)
+        for number in range(3):
+            add_job(f"meanwhile {number}", **job)
+        while len(target.received) < 4:
+            time.sleep(0.05)
+        for each in (firing, idle):
+            each.communicate("end\n", timeout=30)
+    session.rollback()
+    owners = {owner.split(":")[2] for owner in session.scalars(select(JobExecution.owner))}
+    assert owners == {str(firing.pid)}
+
+
+FREEZING = """
+import sys, time
+from cronjobs.scheduler import runner
+from cronjobs.scheduler.ticker import Scheduler
+from cronjobs.settings import load
+from crossfade.router import Router
+
+perform = runner.perform
+
+async def frozen(*args, **kwargs):
+    print("claimed", flush=True)
+    time.sleep(3)  # in which somebody stops the process
+    return await perform(*args, **kwargs)
+
+runner.perform = frozen
+settings = load()
+router = Router(settings)
+scheduler = Scheduler(router, settings, "flask")
+scheduler.start()
+sys.stdin.readline()
+scheduler.stop()
+router.dispose()
+"""
+
+
+def test_a_process_that_froze_between_claim_and_call_sends_nothing_when_it_wakes(
+    world, environ, target, add_job, session, write
+):
+    """Longer than its lease, so that another has closed the run meanwhile. A lease of the test lasts two seconds."""
+    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    shorter = "import datetime\nfrom cronjobs.scheduler import flights\nfrom cronjobs.services.runs import leases\n"
+    shorter += "leases.LEASE = datetime.timedelta(seconds=2)\nflights._MARGIN = datetime.timedelta(seconds=0.2)\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", shorter + FREEZING],
+        env=environ | variables(world) | {"WEBHOOK_ALLOW_PRIVATE": "true"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert said(process) == "claimed"
+            process.send_signal(signal.SIGSTOP)
+            while not write(runs.reap):
+                time.sleep(0.2)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        process.communicate("end\n", timeout=60)
+
+    assert target.received == []
+    assert session.scalars(select(JobExecution.state)).all() == ["unknown"]

@@ -68,6 +68,25 @@ def test_a_running_execution_is_never_deleted(runs_of, write, count):
     assert count(JobExecution) == 1
 
 
+def test_a_claim_of_a_tick_of_long_ago_is_kept_as_long_as_any(add_job, session, write):
+    """It keeps its tick from being run again: what is caught up with is as old as the outage was long."""
+    now = clock.naive_utc()
+    tick = {"job_id": add_job(), "scheduled_for": now - timedelta(days=40), "trigger_type": "scheduled"}
+    session.add(JobExecution(state="success", status="success", started_at=now - timedelta(hours=23), **tick))
+    session.commit()
+
+    assert write(retention.prune_executions, 1) == 0
+
+
+def test_a_run_that_waits_is_never_deleted(add_job, session, write):
+    old = clock.naive_utc() - timedelta(days=40)
+    waits = {"state": "due", "status": "running", "due_at": old, "attempt": 1, "scheduled_for": old}
+    session.add(JobExecution(job_id=add_job(), trigger_type="scheduled", started_at=old, **waits))
+    session.commit()
+
+    assert write(retention.prune_executions, 1) == 0
+
+
 def test_nothing_younger_than_a_day_is_deleted(runs_of, notes_of, write, count):
     runs_of(0.9)
     notes_of(0.9)

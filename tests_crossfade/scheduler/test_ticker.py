@@ -140,6 +140,28 @@ def test_stopping_waits_for_the_runs_in_flight_and_writes_them_down(start, add_j
     assert session.scalar(select(SchedulerNode)) is None
 
 
+def test_stopping_gives_up_what_takes_too_long_as_its_job_wants_it(start, add_job, target, session, monkeypatch):
+    """A run may take an hour, a stop may not."""
+    monkeypatch.setattr(ticker, "DEADLINE", 0.1)
+    monkeypatch.setattr(ticker, "_RECORDING", timedelta(seconds=3))
+
+    async def hang(*_):
+        await asyncio.sleep(600)
+
+    long = {"target_url": target.does("/slow", hang), "timeout_seconds": 600, "cron_expression": "0 0 1 1 *"}
+    for policy in ("fail", "retry"):
+        add_job(policy, on_crash=policy, **long)
+    scheduler = start()
+    eventually(lambda: len(target.received) == 2)
+
+    scheduler.stop()
+
+    assert not scheduler.running
+    found = session.execute(select(Job.name, JobExecution.state).join(JobExecution, JobExecution.job_id == Job.id))
+    assert dict(found.all()) == {"fail": "unknown", "retry": "due"}
+    assert "was stopped before the run did" in session.scalar(select(JobExecution.error_message))
+
+
 def test_after_stopping_nothing_is_claimed(start, add_job, target, statuses):
     scheduler = start()
     scheduler.stop()
