@@ -28,7 +28,7 @@ from crossfade import clock, fence
 from crossfade.database.sessions import WriteSession, begin_write
 from crossfade.errors import CrossfadeError, WritesFrozenError
 from crossfade.router import Router
-from crossfade.routes import Stack
+from crossfade.routes import STACKS, Stack
 
 _AFTER_A_FREEZE = timedelta(seconds=30)
 """In which those who have run something write it down, before anybody takes it for dead: they try each second."""
@@ -117,6 +117,17 @@ class Site:
             said = news.taken(session)
         self._courier.send(said)
         return taken
+
+    async def take(self, execution_id: str) -> Claim | None:
+        """Takes one run that waits, for whichever stack may fire; None if it may not begin now, or is somebody's."""
+        return await self._in_thread("take", lambda: self._take(execution_id))
+
+    def _take(self, execution_id: str) -> Claim | None:
+        with self._over_it() as anchor, self._router.session(self._stack) as session:
+            stack = next((each for each in STACKS if runs.may_fire(anchor or session, each)), None)
+            if stack is None:
+                return None
+            return runs.take(begin_write(session), execution_id, node=self._node.name, stack=stack, anchor=anchor)
 
     async def finish(self, claim: Claim, outcome: Outcome) -> bool:
         """Writes down how a run went."""

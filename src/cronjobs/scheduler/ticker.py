@@ -129,7 +129,10 @@ class _Pulse:
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        self.sites = sites(self._router, self._settings, self._node, self.courier, chosen(self._settings))
+        executor = chosen(self._settings)
+        for route in self._router.routes.distinct():
+            executor.refuse(route)
+        self.sites = sites(self._router, self._settings, self._node, self.courier, executor)
         self._recorders = {site.name: Recorder(site) for site in self.sites}
         self._doors = Doors()
         scheduler = AsyncIOScheduler(

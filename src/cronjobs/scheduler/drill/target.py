@@ -3,7 +3,8 @@
     python -m cronjobs.scheduler.drill.target
 
 prints its port and serves until it is ended. `GET /calls` answers what it received since it began or since
-`POST /reset?delay=SECONDS`, which also says how long it takes to answer from now on. Every other path is a target.
+`POST /reset?delay=SECONDS`, which also says how long it takes to answer from now on. Every other path is a
+target; those below `/flaky/` answer 500 to the first attempt of each run.
 """
 
 import asyncio
@@ -16,6 +17,9 @@ from urllib.request import Request, urlopen
 _WAITING = 4096
 """Connections that wait to be accepted: a thousand runs are due in the same second."""
 _PATIENCE = 60.0
+_FLAKY = "/flaky/"
+_FINE, _BROKEN = b"200 OK", b"500 Internal Server Error"
+_HEAD = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,9 @@ class _Target:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         await reader.readexactly(int(headers.get("content-length", 0)))
         body = await self._reply(first.split(" ")[1], headers, at)
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
+        is_first = headers.get("webhook-attempt", "1") == "1"
+        status = _BROKEN if is_first and first.split(" ")[1].startswith(_FLAKY) else _FINE
+        writer.write(_HEAD % (status, len(body)) + body)
         await writer.drain()
         return headers.get("connection", "").lower() != "close"
 

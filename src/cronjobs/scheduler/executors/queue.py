@@ -22,7 +22,7 @@ TASK = "cronjobs.run"
 
 _TURN = 0x63726F6E71756575
 """Of those who make the tables or sweep, one at a time; the number is any that nobody else uses."""
-_SEEN = f"SELECT set_config('search_path', current_setting('search_path') || ', {SCHEMA}', true)"
+SEEN = f"SELECT set_config('search_path', current_setting('search_path') || ', {SCHEMA}', true)"
 _TASKS = f"SELECT to_regclass('{SCHEMA}.procrastinate_jobs')"
 _WAITING = f"SELECT queueing_lock FROM {SCHEMA}.procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(:ids)"  # noqa: S608 - a constant
 _VERSION = f"SELECT obj_description(to_regnamespace('{SCHEMA}'))"
@@ -62,7 +62,7 @@ def hand_over(session: Session, execution_ids: Sequence[str]) -> None:
     """A task for each of these runs, which have none, in the transaction of `session`."""
     if not execution_ids:
         return
-    session.execute(text(_SEEN))
+    session.execute(text(SEEN))
     app = App(connector=SyncPsycopgConnector())
     tasks = [
         app.configure_task(TASK, queue=QUEUE, queueing_lock=each).make_new_job(execution_id=each)
