@@ -74,6 +74,7 @@ bench-scheduler: $(FOR_WORKING) ## measure a thousand jobs due at once, and clai
 
 .PHONY: drill
 drill: $(FOR_WORKING) ## kill, freeze and cut off processes while RUNS=20000 runs are due, on SQLite and on PostgreSQL: minutes
+	@$(RUN) crossfade init >/dev/null
 	@set -e; for place in sqlite postgresql; do $(RUN) crossfade scheduler drill --on $$place --runs $(RUNS) --seconds 3600; done
 
 .PHONY: bench-tests

@@ -88,6 +88,7 @@ def test_help_names_every_target(make):
         "bench",
         "bench-copy",
         "bench-scheduler",
+        "bench-tests",
         "drill",
         "lock",
     }

@@ -37,7 +37,7 @@ MOST_SKEW = 1.0
 _OVERLAP = timedelta(seconds=60)
 """How far back each look for changed jobs reaches over the last one: a transaction may commit late, a clock be slow."""
 _BREATH_SECONDS = 0.2
-"""Between two batches of what is deleted, in which everybody else gets to write."""
+"""Between two batches of what is deleted or planned anew, in which everybody else gets to write."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -190,10 +190,13 @@ class Site:
 
     async def _replan_since(self, since: datetime | None) -> None:
         begun, count = clock.now(), 0
-        while (seen := await self.write(runs.replan, zone=self._settings.zone, since=since)) > 0:
-            count += seen
-            if seen < runs.REPLANNED_AT_ONCE:
-                break
+        # Usually there is nothing, and the look at all jobs need not keep anybody from writing.
+        if await self._look(runs.is_anything_unplanned, since=since):
+            while (seen := await self.write(runs.replan, zone=self._settings.zone, since=since)) > 0:
+                count += seen
+                if seen < runs.REPLANNED_AT_ONCE or self.ending:
+                    break
+                await asyncio.sleep(_BREATH_SECONDS)
         self._replanned_at = begun
         self.last_pass["replanned"] = count
 

@@ -73,6 +73,7 @@ UPKEEP: dict[str, Callable[[WriteSession, Settings], Any]] = {
     "claim": lambda session, settings: runs.claim_due(session, node="node", stack="flask", zone=settings.zone),
     "renew": lambda session, _: runs.renew(session, node="node", execution_ids=[id_of("run", 0)]),
     "reap": lambda session, _: runs.reap(session, limit=1),
+    "unplanned": lambda session, _: runs.is_anything_unplanned(session, since=clock.now()),
     "replan": lambda session, settings: runs.replan(session, zone=settings.zone, since=clock.now()),
     "replan all": lambda session, settings: runs.replan(session, zone=settings.zone),
     "prune executions": lambda session, _: retention.prune_executions(session, 20),

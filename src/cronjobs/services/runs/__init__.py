@@ -11,7 +11,7 @@ Calling targets is left to `cronjobs.scheduler`, what an expression means to `se
 from cronjobs.services.runs.claiming import BATCH, claim_due, enqueue_due, is_anything_due
 from cronjobs.services.runs.ending import REAPED_AT_ONCE, abandon, finish, finish_all, reap, renew
 from cronjobs.services.runs.manual import begin_manual
-from cronjobs.services.runs.planning import REPLANNED_AT_ONCE, plan, replan
+from cronjobs.services.runs.planning import REPLANNED_AT_ONCE, is_anything_unplanned, plan, replan
 from cronjobs.services.runs.switch import may_fire
 from cronjobs.services.runs.waiting import take, takeable
 
@@ -26,6 +26,7 @@ __all__ = [
     "finish",
     "finish_all",
     "is_anything_due",
+    "is_anything_unplanned",
     "may_fire",
     "plan",
     "reap",

@@ -10,6 +10,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Table, or_, select, update
+from sqlalchemy.orm import Session
 
 from cronjobs.models import Job
 from cronjobs.services import audit, schedules, telling
@@ -39,6 +40,14 @@ def plan(job: Job, *, zone: ZoneInfo, now: datetime | None = None) -> None:
     elif not owed:
         job.next_run_at = _next_tick(job, after=moment, zone=zone)
     job.updated_at = job.planned_at = moment
+
+
+def is_anything_unplanned(session: Session, *, since: datetime | None = None) -> bool:
+    """Whether `replan` is worth a try: a look that takes no lock, over all jobs it is slow."""
+    wanted = select(Job.id).where(_unplanned())
+    if since is not None:
+        wanted = wanted.where(Job.updated_at >= clock.naive_utc(since))
+    return session.scalar(wanted.limit(1)) is not None
 
 
 def replan(
