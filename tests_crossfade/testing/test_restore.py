@@ -15,8 +15,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    cast,
     create_engine,
     func,
+    literal_column,
     select,
 )
 
@@ -43,10 +45,21 @@ books = Table(
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request, tmp_path) -> Generator[Engine]:
     if request.param == "sqlite":
-        made = create_engine(f"sqlite:///{tmp_path}/x_test.db")
+        yield from _filled(create_engine(f"sqlite:///{tmp_path}/x_test.db"))
     else:
-        url = request.getfixturevalue("server").database(f"x_{uuid.uuid4().hex}_test")
-        made = create_engine(url.set(drivername="postgresql+psycopg"))
+        yield from _filled(_on(request.getfixturevalue("server")))
+
+
+@pytest.fixture
+def postgresql(server) -> Generator[Engine]:
+    yield from _filled(_on(server))
+
+
+def _on(server) -> Engine:
+    return create_engine(server.database(f"x_{uuid.uuid4().hex}_test").set(drivername="postgresql+psycopg"))
+
+
+def _filled(made: Engine) -> Generator[Engine]:
     metadata.create_all(made)
     with made.begin() as connection:
         # An id of the seed's own, of which a sequence knows nothing.
@@ -86,13 +99,59 @@ def test_a_transaction_that_is_open_is_in_the_way_even_if_it_only_inserted(engin
             assert connection.scalar(select(func.count()).select_from(shelves)) == 1
 
 
+def test_a_transaction_that_has_its_number_before_a_restore_and_writes_after_it_has_written(postgresql) -> None:
+    with closing(restore.take(postgresql, metadata)) as snapshot, postgresql.connect() as early:
+        early.execute(select(func.pg_current_xact_id()))
+        with postgresql.begin() as connection:
+            connection.execute(shelves.insert().values(name="of one test"))
+        snapshot.restore()
+        early.execute(shelves.insert().values(name="of the next test"))
+        early.commit()
+
+        snapshot.restore()
+
+        assert _names(postgresql) == ["fiction"]
+
+
+def test_a_transaction_that_is_open_when_the_snapshot_is_taken_is_in_the_way(postgresql, monkeypatch) -> None:
+    monkeypatch.setattr(restore, "PATIENCE", 1.0)
+    with postgresql.connect() as early:
+        early.execute(shelves.insert().values(name="of a fixture"))
+
+        with pytest.raises(TimeoutError, match="is idle in transaction, last: INSERT INTO shelves"):
+            restore.take(postgresql, metadata)
+
+
+def test_what_nobody_wrote_to_is_not_put_back(postgresql) -> None:
+    with closing(restore.take(postgresql, metadata)) as snapshot:
+
+        def stayed() -> bool:
+            before = _versions(postgresql)
+            snapshot.restore()
+            return _versions(postgresql) == before
+
+        # The server's own housekeeping may have come between, but not each time.
+        assert any(stayed() for _ in range(20))
+
+
 def test_tables_in_a_circle_are_named(server) -> None:
     circle = MetaData()
     Table("a", circle, Column("id", Integer, primary_key=True), Column("b", ForeignKey("b.id", use_alter=True)))
     Table("b", circle, Column("id", Integer, primary_key=True), Column("a", ForeignKey("a.id")))
-    engine = create_engine(server.database(f"x_{uuid.uuid4().hex}_test").set(drivername="postgresql+psycopg"))
+    engine = _on(server)
 
     with pytest.raises(ConfigurationError, match=r"in a circle \((a -> b -> a|b -> a -> b)\)"):
         restore.take(engine, circle)
 
     engine.dispose()
+
+
+def _names(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.scalars(select(shelves.c.name)))
+
+
+def _versions(engine: Engine) -> list[str]:
+    """The transactions that made the rows."""
+    with engine.connect() as connection:
+        return list(connection.scalars(select(cast(literal_column("xmin"), String)).select_from(shelves)))

@@ -34,11 +34,20 @@ _HOLDERS = """
 SELECT coalesce(nullif(application_name, ''), 'somebody'), state, pid, left(query, 200) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start
 """
-# The number that the next transaction gets which writes: as long as nobody wrote, it stays the same. And who is at it.
-_WRITTEN = """
-SELECT pg_snapshot_xmax(pg_current_snapshot())::text,
-    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL)
+# A restore, transaction N, asks last whether it is alone. It is if it sees `N:N:`: every lower number has ended, and no
+# higher one has. Then `N+1:N+1:` is seen after it until another transaction ends that has a number, as each has that
+# wrote. One with a lower number that still goes on may write later, and its end might change nothing there: the restore
+# is not alone, remembers nothing, and the next one puts back whatever there is.
+_REMEMBER = """
+SELECT set_config('crossfade.untouched', CASE seen WHEN concat(n, ':', n, ':') THEN concat(n + 1, ':', n + 1, ':') END,
+    false)
+FROM (SELECT pg_current_xact_id()::text::bigint AS n, pg_current_snapshot()::text AS seen) AS this
 """
+_WRITTEN = """
+SELECT pg_current_snapshot()::text <> current_setting('crossfade.untouched')
+    OR EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL)
+"""
+"""Whether somebody has written since, or is at it."""
 _SCHEMA = "42"
 """The class of PostgreSQL's errors about tables and columns that aren't there, or aren't as they were."""
 _LOCKED = "55P03"
@@ -140,39 +149,47 @@ class _PostgresqlSnapshot:
         self._connection.autocommit = True
         # The script is many statements, and only one of them could be prepared.
         self._connection.prepare_threshold = None
+        try:
+            self._script = self._stash(tables, quote)
+            # Once now: a seed that brought ids of its own has not told the sequences.
+            self._put_back()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _stash(self, tables: Sequence[Table], quote: Callable[[str], str]) -> str:
+        """Copies the rows; the statements that put them back."""
         execute = self._connection.execute
         execute(f"DROP SCHEMA IF EXISTS {_STASH} CASCADE")
         execute(f"CREATE SCHEMA {_STASH}")
         names = [quote(table.name) for table in tables]
         for name in names:
             execute(f"CREATE TABLE {_STASH}.{name} AS TABLE {name}")
-        self._begin = f"BEGIN; SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"
-        # What somebody has inserted and not committed stands in nobody's way, and would come after us.
-        self._wait = f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE" if names else "SELECT 1"
-        lines = [f"DELETE FROM {name}" for name in reversed(names)]
+        lines = [f"BEGIN; SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"]
+        if names:
+            # What somebody has inserted and not committed stands in no row's way, and would come after us.
+            lines.append(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
+        lines += [f"DELETE FROM {name}" for name in reversed(names)]
         lines += [_insertion(table, quote) for table in tables]
         lines += [
             f"SELECT setval('{sequence}', coalesce((SELECT max({column}) FROM {table}), 0) + 1, false)"
             for sequence, table, column in execute(_SEQUENCES, [[table.name for table in tables]]).fetchall()
         ]
-        self._script = "; ".join([*lines, "COMMIT"])
-        # Once now: a seed that brought ids of its own has not told the sequences.
-        self._put_back(self._begin)
+        # One trip to the server: on a busy machine trips are what a restore costs.
+        return "; ".join([*lines, _REMEMBER, "COMMIT"])
 
     def restore(self) -> None:
-        written, writers = self._connection.execute(_WRITTEN).fetchone()
-        if writers:
-            self._put_back(self._begin, self._wait)
-        elif written != self._written:
-            self._put_back(self._begin)
+        (written,) = self._connection.execute(_WRITTEN).fetchone()
+        if written:
+            self._put_back()
 
     def close(self) -> None:
         """The schema of stashed rows stays: the database is a test's, and goes with it."""
         self._connection.close()
 
-    def _put_back(self, *first: str) -> None:
+    def _put_back(self) -> None:
         try:
-            self._connection.execute("; ".join([*first, self._script]))
+            self._connection.execute(self._script)
         except Exception as error:
             self._connection.rollback()
             state = getattr(error, "sqlstate", None) or ""
@@ -185,7 +202,6 @@ class _PostgresqlSnapshot:
                 for name, state, pid, query in self._connection.execute(_HOLDERS).fetchall()
             )
             raise TimeoutError(f"the database can't be put back: {held or 'somebody'} holds a lock on it") from error
-        self._written, _ = self._connection.execute(_WRITTEN).fetchone()
 
 
 def _inode(path: Path) -> tuple[int, int] | None:
