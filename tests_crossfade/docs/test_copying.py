@@ -46,11 +46,9 @@ def shell(tmp_path, environ):
 
         def serve(self, text):
             port = servers.free_port()
-            first, *words = text.replace(".venv/bin/", f"{binaries}/").split()
-            name, _, value = first.partition("=")
             return servers.running(
-                words,
-                environ=variables | {name: value, "UVICORN_PORT": str(port)},
+                text.replace(".venv/bin/", f"{binaries}/").split(),
+                environ=variables | {"UVICORN_PORT": str(port)},
                 url=f"http://127.0.0.1:{port}/api/v2/health",
                 cwd=tmp_path,
             )
