@@ -85,6 +85,18 @@ def test_rows_come_back_and_ids_go_on_where_they_went_on(engine) -> None:
                 assert connection.execute(select(books)).all() == [(1, 7, None)]
 
 
+def test_a_later_snapshot_leaves_an_earlier_one_as_it_is(engine) -> None:
+    with closing(restore.take(engine, metadata)) as earlier:
+        with engine.begin() as connection:
+            connection.execute(shelves.insert().values(name="in between"))
+        with closing(restore.take(engine, metadata)) as later:
+            earlier.restore()
+            assert _names(engine) == ["fiction"]
+
+            later.restore()
+            assert _names(engine) == ["fiction", "in between"]
+
+
 def test_a_transaction_that_is_open_is_in_the_way_even_if_it_only_inserted(engine, monkeypatch) -> None:
     monkeypatch.setattr(restore, "PATIENCE", 1.0)
     with closing(restore.take(engine, metadata)) as snapshot:
@@ -148,7 +160,7 @@ def test_tables_in_a_circle_are_named(server) -> None:
 
 def _names(engine: Engine) -> list[str]:
     with engine.connect() as connection:
-        return list(connection.scalars(select(shelves.c.name)))
+        return list(connection.scalars(select(shelves.c.name).order_by(shelves.c.id)))
 
 
 def _versions(engine: Engine) -> list[str]:

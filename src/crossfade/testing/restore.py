@@ -5,6 +5,7 @@ those of the snapshot again, and ids go on where they went on then. A test that 
 changes are not undone.
 """
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +20,6 @@ from crossfade.errors import ConfigurationError, RouterError
 
 PATIENCE = 5.0
 """Seconds that a restore waits for a transaction that a test left open."""
-
-_STASH = "_stash"
 
 # The greatest id of a seed that brought its own is not what its sequence knows.
 _SEQUENCES = """
@@ -160,17 +159,18 @@ class _PostgresqlSnapshot:
     def _stash(self, tables: Sequence[Table], quote: Callable[[str], str]) -> str:
         """Copies the rows; the statements that put them back."""
         execute = self._connection.execute
-        execute(f"DROP SCHEMA IF EXISTS {_STASH} CASCADE")
-        execute(f"CREATE SCHEMA {_STASH}")
+        # Its own: another snapshot of the same database is to leave it as it is.
+        stash = f"_stash_{secrets.token_hex(6)}"
+        execute(f"CREATE SCHEMA {stash}")
         names = [quote(table.name) for table in tables]
         for name in names:
-            execute(f"CREATE TABLE {_STASH}.{name} AS TABLE {name}")
+            execute(f"CREATE TABLE {stash}.{name} AS TABLE {name}")
         lines = [f"BEGIN; SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"]
         if names:
             # What somebody has inserted and not committed stands in no row's way, and would come after us.
             lines.append(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
         lines += [f"DELETE FROM {name}" for name in reversed(names)]
-        lines += [_insertion(table, quote) for table in tables]
+        lines += [_insertion(table, stash, quote) for table in tables]
         lines += [
             f"SELECT setval('{sequence}', coalesce((SELECT max({column}) FROM {table}), 0) + 1, false)"
             for sequence, table, column in execute(_SEQUENCES, [[table.name for table in tables]]).fetchall()
@@ -228,8 +228,8 @@ def _ordered(metadata: MetaData) -> Sequence[Table]:
         ) from None
 
 
-def _insertion(table: Table, quote: Callable[[str], str]) -> str:
+def _insertion(table: Table, stash: str, quote: Callable[[str], str]) -> str:
     # What the database computes can't be given, and what it would number is to have its old number.
     columns = ", ".join(quote(column.name) for column in table.columns if column.computed is None)
     name = quote(table.name)
-    return f"INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {_STASH}.{name}"
+    return f"INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {stash}.{name}"
