@@ -73,6 +73,17 @@ def test_a_first_day_that_is_over_changes_nothing():
     assert local(Schedule("0 9 * * *", "standard", TOKYO, date(2020, 1, 1)), count=1) == ["11-22 09:00"]
 
 
+@pytest.mark.parametrize("zone", [TOKYO, ZoneInfo("UTC"), ZoneInfo("America/Los_Angeles")])
+def test_the_first_and_the_last_day_of_the_calendar_change_nothing(zone):
+    bounded = Schedule("0 9 * * *", "standard", zone, date.min, date.max)
+    unbounded = Schedule("0 9 * * *", "standard", zone)
+    week = {"first": SATURDAY, "until": SATURDAY + timedelta(days=7)}
+
+    assert local(bounded) == local(unbounded)
+    assert bounded.count(**week) == unbounded.count(**week)
+    assert bounded.latest_run(**week) == unbounded.latest_run(**week)
+
+
 def test_a_job_whose_last_day_is_over_has_no_run():
     schedule = Schedule("0 9 * * *", "standard", TOKYO, end_date=date(2026, 11, 20))
 

@@ -39,7 +39,7 @@ class Schedule:
 
     def ticks(self, *, after: datetime) -> Iterator[datetime]:
         """The ticks later than `after`, rising; without end unless the schedule has one."""
-        if self.start_date is not None:
+        if self.start_date is not None and self.start_date > self._day(after):
             after = max(after, _midnight(self.start_date, self.zone) - _SHORTEST)
         ticks = cron.parse(self.expression, self.dialect).ticks(after=after, zone=self.zone)
         return takewhile(lambda tick: not self.has_ended(tick), ticks)
@@ -77,11 +77,11 @@ class Schedule:
         Days are multiplied, not walked through, but for the first, the last, and those on which clocks change: it
         takes about as long for a week of minutes as for a week of days.
         """
-        if self.start_date is not None:
+        if self.start_date is not None and self.start_date > self._day(first):
             first = max(first, _midnight(self.start_date, self.zone))
-        if self.end_date is not None:
+        if self.end_date is not None and self.end_date < self._day(until):
             until = min(until, _midnight(self.end_date + _DAY, self.zone) - _SHORTEST)
-        total, day, last = 0, first.astimezone(self.zone).date(), until.astimezone(self.zone).date()
+        total, day, last = 0, self._day(first), self._day(until)
         walked: datetime | None = first
         per_day = self._ticks_of_a_day()
         while day <= last:
@@ -98,7 +98,11 @@ class Schedule:
 
     def has_ended(self, moment: datetime) -> bool:
         """Whether the last day is over at `moment`."""
-        return self.end_date is not None and moment.astimezone(self.zone).date() > self.end_date
+        return self.end_date is not None and self._day(moment) > self.end_date
+
+    def _day(self, moment: datetime) -> date:
+        # Days are compared before midnights: those of the first and the last day of the calendar may be beyond it.
+        return moment.astimezone(self.zone).date()
 
     def _walk(self, first: datetime, until: datetime) -> int:
         return sum(1 for _ in takewhile(lambda tick: tick <= until, self.ticks(after=first - _SHORTEST)))
