@@ -10,8 +10,8 @@ from crossfade.router import Router
     ("path", "names"),
     [
         ("/jobs", "page per_page search category pic_team is_active"),
-        ("/jobs/{job_id}/executions", "limit status trigger_type from to"),
-        ("/executions", "page limit job_id status trigger_type execution_type from to"),
+        ("/jobs/{job_id}/executions", "limit status state trigger_type from to"),
+        ("/executions", "page limit job_id status state trigger_type execution_type from to"),
         ("/executions/statistics", "job_id from to"),
     ],
 )
