@@ -68,7 +68,15 @@ class JobExecution(Identified, Base):
             "state",
             "job_id",
         ),
-        Index("ix_job_executions_trigger_type_pages", "trigger_type", "started_at", "id", "execution_type"),
+        Index(
+            "ix_job_executions_trigger_type_state_pages",
+            "trigger_type",
+            "started_at",
+            "id",
+            "execution_type",
+            "status",
+            "state",
+        ),
         Index("ix_job_executions_execution_type_pages", "execution_type", "started_at", "id"),
         # Runs that wait for their turn: a handful, whatever the table's size.
         Index("ix_job_executions_due_at", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),

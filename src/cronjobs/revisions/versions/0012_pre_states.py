@@ -12,6 +12,7 @@ _PAGES = {
     "": ["started_at", "id", *_KINDS, "state", "duration_seconds"],
     "job_id_": ["job_id", "started_at", "id", *_KINDS, "state", "duration_seconds"],
     "status_": ["status", "started_at", "id", "trigger_type", "execution_type", "state", "job_id"],
+    "trigger_type_": ["trigger_type", "started_at", "id", "execution_type", "status", "state"],
 }
 
 
