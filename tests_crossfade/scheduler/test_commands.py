@@ -247,7 +247,7 @@ def minutely(router):
 
 
 def test_the_proof_is_told(ask, here, minutely, ran):
-    for minutes in range(1, 15):
+    for minutes in range(1, 16):
         ran(minutely, minutes, scheduled_for=naive(minutes))
     window = (f"{naive(14)}", f"{naive(1)}Z")
 
