@@ -9,6 +9,7 @@ from cronjobs.models import Job, JobExecution, Notification, SlackSettings, User
 from cronjobs.services import news, runs
 from cronjobs.services.calls import Outcome
 from cronjobs.services.news import Mail, Post
+from cronjobs.services.runs import leases
 from crossfade import clock
 from crossfade.database.sessions import begin_write
 
@@ -133,7 +134,7 @@ def test_inactive_users_get_nothing(end, told, session, world):
 def test_a_run_that_is_nobodys_any_more_is_told_once(router, add_job, told, write):
     add_job("nightly")
     (claim,) = write(runs.claim_due, node="a", stack="flask", zone=clock.now().tzinfo)
-    later = clock.now() + 2 * runs.LEASE
+    later = clock.now() + 2 * leases.LEASE
 
     assert write(runs.reap, now=later) == 1
     assert not write(runs.finish, claim, Outcome(ok=True))

@@ -356,7 +356,7 @@ def test_a_project_without_a_stack_is_nothing_to_serve(up, bookshop):
 
 def test_the_project_says_which_paths_go_where(up, http, bookshop):
     file = bookshop / "pyproject.toml"
-    file.write_text(file.read_text() + 'front = { "/" = "fastapi", "/api/books" = "flask" }\n')
+    file.write_text(file.read_text() + '[tool.crossfade.front]\n"/" = "fastapi"\n"/api/books" = "flask"\n')
     shop = up().serving()
 
     assert http.ask(f"{shop.address}/api/v2/books").status == 200
