@@ -139,7 +139,7 @@ def test_a_run_that_is_nobodys_any_more_is_told_once(router, add_job, told, writ
     assert write(runs.reap, now=later) == 1
     assert not write(runs.finish, claim, Outcome(ok=True))
 
-    assert told() == {"admin": ["Job failed: nightly"]}
+    assert told() == {"admin": ["Job interrupted: nightly"]}
 
 
 def test_runs_that_the_legacy_application_left_behind_are_closed_without_a_word(add_job, store, write, told):
