@@ -6,6 +6,7 @@ The plugin registers it where pytest-django is, in a project of the router's; ot
 from collections.abc import Generator
 
 import pytest
+from pytest_django.lazy_django import django_settings_is_configured
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
@@ -60,7 +61,12 @@ def crossfade_guests(request: pytest.FixtureRequest) -> Generator[None]:
 
 
 def uses_django(request: pytest.FixtureRequest) -> bool:
-    """Whether a test asks for Django's database, by its marker or by one of pytest-django's fixtures."""
+    """Whether a test asks for Django's database, by its marker or by one of pytest-django's fixtures.
+
+    Where Django has no settings, such a name is a fixture of the project's own: `db` is what many call theirs.
+    """
+    if not django_settings_is_configured():
+        return False
     named = {"db", "transactional_db", "live_server", "django_db_reset_sequences", "django_db_serialized_rollback"}
     return request.node.get_closest_marker("django_db") is not None or not named.isdisjoint(request.fixturenames)
 
