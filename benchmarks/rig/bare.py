@@ -30,7 +30,13 @@ _COLUMNS = (
     "response_status",
     "error_message",
     "output",
+    "state",
+    "attempt",
+    "scheduled_for",
+    "missed_from",
+    "missed_count",
 )
+_INSTANTS = ("started_at", "completed_at", "scheduled_for", "missed_from")
 
 
 def create_app() -> FastAPI:
@@ -82,7 +88,7 @@ def _page(page: int, limit: int) -> Select[*tuple[Any, ...]]:
 
 
 def _shown(row: RowMapping) -> dict[str, Any]:
-    return dict(row) | {name: _instant(row[name]) for name in ("started_at", "completed_at")}
+    return dict(row) | {name: _instant(row[name]) for name in _INSTANTS}
 
 
 def _instant(value: datetime | None) -> str | None:
