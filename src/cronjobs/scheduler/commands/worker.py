@@ -40,8 +40,8 @@ def worker(
         executor = chosen(opened.settings)
         executor.refuse(opened.router.route(stack))
         # Behind the choice, which says what is not installed.
-        from cronjobs.scheduler.executors import queue  # noqa: PLC0415
-        from cronjobs.scheduler.executors.worker import Worker  # noqa: PLC0415
+        from cronjobs.scheduler.executors import queue  # noqa: PLC0415 - behind the extra
+        from cronjobs.scheduler.executors.worker import Worker  # noqa: PLC0415 - behind the extra
 
         if init:
             version = queue.make(opened.router.engine(stack))

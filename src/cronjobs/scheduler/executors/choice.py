@@ -12,7 +12,7 @@ def chosen(settings: Settings) -> Executor:
         return LocalExecutor()
     try:
         # An extra: who executes locally does not install it.
-        from cronjobs.scheduler.executors.procrastinate import ProcrastinateExecutor  # noqa: PLC0415
+        from cronjobs.scheduler.executors.procrastinate import ProcrastinateExecutor  # noqa: PLC0415 - behind the extra
     except ModuleNotFoundError as error:
         raise ExecutorError(
             f"SCHEDULER_EXECUTOR is procrastinate, and {error.name} is not installed: "

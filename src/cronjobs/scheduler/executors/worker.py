@@ -111,7 +111,7 @@ class Worker:
                 with contextlib.suppress(asyncio.CancelledError):
                     await working
         except Exception as error:  # noqa: BLE001 - whatever its library makes of a database that is away
-            logger.error("The worker %s has lost the queue, and goes on trying: %s", self._node.name, error)  # noqa: TRY400
+            logger.error("The worker %s has lost the queue, and goes on trying: %s", self._node.name, error)  # noqa: TRY400 - no secrets
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _AGAIN_SECONDS)
 
