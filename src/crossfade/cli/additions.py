@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 from typing_extensions import override
 
+from crossfade.cli.commands import OURS
 from crossfade.errors import CrossfadeError, ProjectError
 from crossfade.project import Project
 
@@ -26,11 +27,11 @@ def extended(app: typer.Typer) -> TyperGroup:
         project = Project.find()
     except CrossfadeError:
         called = sys.argv[1] if len(sys.argv) > 1 else ""
-        if called and not called.startswith("-") and called not in group.commands:
+        if called and not called.startswith("-") and called not in OURS:
             raise
         return group
     for name in project.commands:
-        group.add_command(_Added(project, name, taken=name in group.commands), name)
+        group.add_command(_Added(project, name, taken=name in OURS), name)
     return group
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from crossfade import absence
 from crossfade.absence import Report
 
-app = typer.Typer(help="Keep out what has left.", no_args_is_help=True)
+app = typer.Typer(help="Keep out what has left.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

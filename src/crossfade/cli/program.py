@@ -14,27 +14,20 @@ from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import additions, copy, doctor, freeze, guard, init, routes, up, verify
+from crossfade.cli import additions
+from crossfade.cli.commands import Commands
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 
 app = typer.Typer(
     name="crossfade",
+    cls=Commands,
     help="Two web stacks, one product: which database each of them uses, and both behind one address.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode="markdown",
 )
-app.command("init")(init.init)
-app.command("up")(up.up)
-app.command("routes")(routes.routes)
-app.command("doctor")(doctor.doctor)
-app.command("copy")(copy.copy)
-app.command("verify")(verify.verify)
-app.command("freeze")(freeze.freeze)
-app.command("thaw")(freeze.thaw)
-app.add_typer(guard.app, name="guard")
 
 
 def _version(wanted: bool) -> None:
