@@ -83,6 +83,7 @@ def test_help_names_every_target(make):
         "up",
         "install",
         "test",
+        "coverage",
         "check",
         "docs",
         "bench",
@@ -198,14 +199,15 @@ def test_a_python_without_venv_leaves_nothing_half_made(make, place):
     assert not (place / ".venv").exists()
 
 
-def test_tests_that_fail_fail_the_target(make):
-    result, _ = make("test", FAKE_FAILURE="pytest")
+@pytest.mark.parametrize("target", ["test", "coverage"])
+def test_tests_that_fail_fail_the_target(make, target):
+    result, _ = make(target, FAKE_FAILURE="pytest")
 
     assert result.returncode != 0
 
 
 def test_tests_are_measured_and_reported(make):
-    _, asked = make("test")
+    _, asked = make("coverage")
 
     measured = [line for line in asked if line.startswith("-m coverage")]
     assert [line.split()[2] for line in measured] == ["erase", "run", "combine", "report"]
