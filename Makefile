@@ -11,7 +11,7 @@ SHELL := /bin/sh
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(if $(shell $(name) -c "$(RECENT)" 2>/dev/null && echo yes),$(name))) python3)
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
-WORKERS ?= 2
+WORKERS ?= 3
 ROWS ?= 1000000
 RUNS ?= 20000
 
