@@ -1,5 +1,6 @@
-"""The sample project, and the command `crossfade` as a real process in it."""
+"""The sample project, and the command `crossfade`, as a real process in it or in this one."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.cli import main
 from crossfade.testing import postgres
 
 SAMPLE = Path(__file__).with_name("sample")
@@ -45,6 +47,32 @@ def crossfade(bookshop, environ) -> Command:
             timeout=60,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def in_process(environ, monkeypatch, capsys) -> Command:
+    """Runs `crossfade` in this process, for what says the same in any; keywords are variables."""
+
+    def run(*arguments, cwd=None, main=main, stdin="", **variables):
+        with monkeypatch.context() as patch:
+            for name in os.environ.keys() - environ.keys():
+                patch.delenv(name)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["crossfade", *arguments])
+            patch.setattr(sys, "path", list(sys.path))
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            if cwd is not None:
+                patch.chdir(cwd)
+            try:
+                main()
+                code = 0
+            except SystemExit as end:
+                code = end.code or 0
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
 
     return run
 

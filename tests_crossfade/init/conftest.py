@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, create_engine, event, inspect
 from sqlalchemy.pool import NullPool
 
 from crossfade import revisions
+from crossfade.cli import init
 from crossfade.project import Project
 from crossfade.routes import Route, resolve
 from crossfade.settings import Settings
@@ -288,9 +289,12 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
+Script = Callable[..., Ended]
+
+
 @pytest.fixture
-def script(home: Path, tmp_path: Path) -> Callable[..., Ended]:
-    """Runs scripts/init_fastapi_db.py for `home`, from another directory."""
+def started_script(home: Path, tmp_path: Path) -> Script:
+    """Runs scripts/init_fastapi_db.py for `home` as a process, from another directory."""
 
     def run(*arguments: str, python: str = sys.executable, **variables: str) -> Ended:
         ended = subprocess.run(
@@ -301,6 +305,18 @@ def script(home: Path, tmp_path: Path) -> Callable[..., Ended]:
             text=True,
             check=False,
         )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def script(home: Path, tmp_path: Path, in_process: Callable[..., subprocess.CompletedProcess[str]]) -> Script:
+    """The same in this process, which says and does the same."""
+
+    def run(*arguments: str, **variables: str) -> Ended:
+        set_variables = {"CROSSFADE_PROJECT": str(home)} | variables
+        ended = in_process(*arguments, main=init.main, cwd=tmp_path, **set_variables)
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     return run

@@ -1,4 +1,4 @@
-"""`crossfade init` and scripts/init_fastapi_db.py as people run them: processes, from any directory."""
+"""`crossfade init` and scripts/init_fastapi_db.py as people run them, from any directory: some of them as processes."""
 
 import json
 import shutil
@@ -16,8 +16,8 @@ def names(home):
     return {path.name for path in (home / "instance").glob("*.db")}
 
 
-def test_without_options_the_database_of_the_routes_is_made(script, home):
-    ended = script()
+def test_without_options_the_database_of_the_routes_is_made(started_script, home):
+    ended = started_script()
 
     path = home / "instance" / "cron_jobs.db"
     assert ended.code == 0
@@ -115,8 +115,8 @@ def test_a_check_that_fails_is_json_too(script):
     assert "There is no database" in answer["databases"][0]["problems"][0]
 
 
-def test_an_error_is_json_too(script):
-    ended = script("--json", DATABASE_URL="mysql://localhost/x")
+def test_an_error_is_json_too(started_script):
+    ended = started_script("--json", DATABASE_URL="mysql://localhost/x")
 
     answer = json.loads(ended.out)
     assert ended.code == 2
@@ -184,10 +184,10 @@ def test_a_run_under_testing_does_not_touch_the_real_database(script, home):
     assert "TESTING (environment) says that this is a test run" in ended.err
 
 
-def test_a_python_without_the_packages_says_in_one_line_how_to_get_them(script, tmp_path):
+def test_a_python_without_the_packages_says_in_one_line_how_to_get_them(started_script, tmp_path):
     bare = Path(sys.base_prefix) / "bin" / "python3"
 
-    ended = script(python=str(bare), PYTHONPATH="", PYTHONNOUSERSITE="1")
+    ended = started_script(python=str(bare), PYTHONPATH="", PYTHONNOUSERSITE="1")
 
     assert ended.code == 1
     assert ended.err.count("\n") == 1
@@ -196,21 +196,21 @@ def test_a_python_without_the_packages_says_in_one_line_how_to_get_them(script, 
     )
 
 
-def test_a_package_that_an_application_needs_and_that_is_missing_is_named(script, home):
+def test_a_package_that_an_application_needs_and_that_is_missing_is_named(started_script, home):
     (home / "cron_needs").mkdir()
     (home / "cron_needs" / "__init__.py").write_text("import a_package_that_nobody_has\n")
     text = (home / "pyproject.toml").read_text()
     (home / "pyproject.toml").write_text(text.replace('"cronjobs.models:metadata"', '"cron_needs:metadata"'))
 
-    ended = script(PYTHONPATH=str(home))
+    ended = started_script(PYTHONPATH=str(home))
 
     assert ended.code == 2
     assert "has no package a_package_that_nobody_has; `make install`" in ended.err
     assert ended.err.count("\n") == 1
 
 
-def test_the_script_works_without_a_word_about_where_the_project_is(script):
-    ended = script("--help", CROSSFADE_PROJECT="")
+def test_the_script_works_without_a_word_about_where_the_project_is(started_script):
+    ended = started_script("--help", CROSSFADE_PROJECT="")
 
     assert ended.code == 0
     assert "--separate" in ended.out

@@ -1,9 +1,6 @@
 """`crossfade scheduler`: what an operator is told, by people's words, by JSON and by the exit code."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -13,7 +10,6 @@ from cronjobs.models import AuditEvent, Job, JobExecution
 from cronjobs.scheduler import nodes
 from cronjobs.scheduler.nodes import Node
 from crossfade import clock
-from crossfade.cli import main
 from crossfade.project import Project
 
 ON_SQLITE = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
@@ -31,26 +27,9 @@ def _variables(world, **others):
 
 
 @pytest.fixture
-def here(variables, environ, monkeypatch, capsys):
+def here(variables, in_process):
     """Runs `crossfade scheduler` in this process."""
-
-    def run(*arguments, **others):
-        with monkeypatch.context() as patch:
-            for name in os.environ.keys() - environ.keys():
-                patch.delenv(name)
-            for name, value in (variables | others).items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["crossfade", "scheduler", *arguments])
-            patch.setattr(sys, "path", list(sys.path))
-            try:
-                main()
-                code = 0
-            except SystemExit as end:
-                code = end.code
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
-
-    return run
+    return lambda *arguments, **others: in_process("scheduler", *arguments, **(variables | others))
 
 
 @pytest.fixture

@@ -12,28 +12,21 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, func, select, update
+from sqlalchemy import func, select, update
 
 from cronjobs.models import Job, JobExecution, SchedulerControl
+from cronjobs.scheduler import gate
 from cronjobs.scheduler.drill import target as targets
-from crossfade import clock
+from cronjobs.scheduler.executors.errors import ExecutorError
+from cronjobs.settings import Settings
+from crossfade import clock, revisions
 from crossfade.project import Project
-
-pytest.importorskip("procrastinate", reason="workers are an extra")
-
-PATIENCE = 180
-TICKING = """
-import sys
-from cronjobs.scheduler.gate import open_scheduler
-from cronjobs.settings import load
 from crossfade.router import Router
 
-settings = load()
-scheduler = open_scheduler(Router(settings, name="test"), settings, "flask")
-print("ready", flush=True)
-sys.stdin.read()
-scheduler.stop()
-"""
+pytest.importorskip("procrastinate", reason="workers are an extra")
+from cronjobs.scheduler.executors import queue
+
+PATIENCE = 180
 
 
 class Place:
@@ -49,15 +42,16 @@ class Place:
             "SCHEDULER_EXECUTOR": "procrastinate",
             "WEBHOOK_ALLOW_PRIVATE": "true",
         }
-        self.engine = create_engine(url.set(drivername="postgresql+psycopg"))
+        self.settings = Settings.load(root=folder, environ=self.environ)
+        self.router = Router(self.settings, name="test")
+        self.engine = self.router.engine("flask")
         self._ends = ends
-        ends.callback(self.engine.dispose)
+        ends.callback(self.router.dispose)
 
-    def crossfade(self, *words, **variables):
-        command = [sys.executable, "-m", "crossfade", *words]
-        return subprocess.run(
-            command, env=self.environ | variables, capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+    def fire(self):
+        """Claims and hands over from now on, in this process."""
+        scheduler = gate.open_scheduler(self.router, self.settings, "flask")
+        self._ends.callback(scheduler.stop)
 
     def start(self, *words):
         process = subprocess.Popen(
@@ -106,8 +100,8 @@ def ends():
 @pytest.fixture
 def place(tmp_path, server, environ, ends):
     made = Place(tmp_path, server.database("workers"), environ, ends)
-    assert made.crossfade("init").returncode == 0
-    assert made.crossfade("worker", "--init").returncode == 0
+    revisions.initialise(made.router, Project.find())
+    queue.make(made.engine)
     return made
 
 
@@ -120,8 +114,7 @@ def address(place):
 def test_what_a_killed_worker_had_is_tried_again_and_nothing_is_lost_or_doubled(place, address):
     targets.reset(address, delay=0.3)
     place.add(40, address, on_crash="retry", overlap_policy="allow")
-    ticking = place.start("-c", TICKING)
-    assert ticking.stdout.readline() == "ready\n"
+    place.fire()
     first, _second = place.worker(), place.worker()
     latest = time.monotonic() + PATIENCE
     while len(targets.received(address)) < 8 and time.monotonic() < latest:
@@ -142,19 +135,18 @@ def test_what_a_killed_worker_had_is_tried_again_and_nothing_is_lost_or_doubled(
         owners = set(connection.scalars(select(JobExecution.owner)))
         rows = connection.execute(select(JobExecution.id, JobExecution.attempt))
         attempts = dict(rows.all())
-    assert not any(f":{ticking.pid}:" in owner for owner in owners)
+    assert not any(f":{os.getpid()}:" in owner for owner in owners)
     assert all(call.attempt <= attempts[call.id] for call in calls)
 
 
-def test_a_failed_run_is_handed_over_again_and_the_switch_holds_everything_up(place, address):
+def test_a_failed_run_is_handed_over_again_the_switch_holds_everything_up_and_sigterm_ends_it(place, address):
     place.add(1, address, max_retries=1, retry_delay_seconds=1)
     with place.engine.begin() as connection:
         connection.execute(update(Job).values(target_url=f"{address}/flaky/1"))
         connection.execute(SchedulerControl.__table__.delete())
         connection.execute(SchedulerControl.__table__.insert().values(id=1, owner="off"))
-    ticking = place.start("-c", TICKING)
-    assert ticking.stdout.readline() == "ready\n"
-    place.worker()
+    place.fire()
+    worker = place.worker()
     time.sleep(3)
     assert (place.states(), targets.received(address)) == ({}, [])
 
@@ -163,44 +155,42 @@ def test_a_failed_run_is_handed_over_again_and_the_switch_holds_everything_up(pl
 
     place.wait_for({"success": 1})
     assert [call.attempt for call in targets.received(address)] == [1, 2]
-
-
-def test_a_worker_ends_in_order_when_it_is_told_to(place, address):
-    worker = place.worker()
-    time.sleep(4)
-
     worker.send_signal(signal.SIGTERM)
-
     assert worker.wait(timeout=PATIENCE) == 0
 
 
-def test_the_queue_is_made_once_is_no_drift_and_is_not_copied(place, tmp_path):
-    again, looked = place.crossfade("worker", "--init"), place.crossfade("init", "--check", "--json")
-    copied = place.crossfade("copy", "--source", place.url, "--target", f"sqlite:///{tmp_path}/copy.db", "--dry-run")
+def test_the_queue_is_made_once_is_no_drift_and_is_not_copied(place, in_process, tmp_path):
+    again = in_process("worker", "--init", **place.environ)
+    looked = in_process("init", "--check", "--json", **place.environ)
+    to = f"sqlite:///{tmp_path}/copy.db"
+    assert in_process("init", "--url", to, **place.environ).returncode == 0
+    copied = in_process("copy", "--source", place.url, "--target", to, "--dry-run", **place.environ)
 
     assert again.returncode == 0, again.stderr
     assert looked.returncode == 0, looked.stdout
     assert "procrastinate" not in json.dumps(json.loads(looked.stdout))
+    assert copied.returncode == 0, copied.stderr
+    assert "job_executions" in copied.stdout
     assert "procrastinate" not in copied.stdout
 
 
-def test_sqlite_is_refused_by_workers_and_by_who_would_hand_over(place, tmp_path):
-    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/some.db"}
-    assert place.crossfade("init", **variables).returncode == 0
+def test_sqlite_is_refused_by_workers_and_by_who_would_hand_over(place, in_process, tmp_path):
+    variables = place.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/some.db"}
+    settings = Settings.load(root=tmp_path, environ=variables)
+    router = Router(settings, name="test")
+    revisions.initialise(router, Project.find())
 
-    worker = place.crossfade("worker", **variables)
-    serving = subprocess.run(
-        [sys.executable, "-c", TICKING], env=place.environ | variables, capture_output=True, text=True, check=False
-    )
+    worker = in_process("worker", **variables)
 
     assert worker.returncode == 2
     assert "needs PostgreSQL" in worker.stderr
-    assert serving.returncode == 1
-    assert "SCHEDULER_EXECUTOR=procrastinate needs PostgreSQL" in serving.stderr
+    with pytest.raises(ExecutorError, match="SCHEDULER_EXECUTOR=procrastinate needs PostgreSQL"):
+        gate.open_scheduler(router, settings, "flask")
+    router.dispose()
 
 
-def test_a_worker_without_work_says_so(place):
-    worker = place.crossfade("worker", SCHEDULER_EXECUTOR="local")
+def test_a_worker_without_work_says_so(place, in_process):
+    worker = in_process("worker", **(place.environ | {"SCHEDULER_EXECUTOR": "local"}))
 
     assert worker.returncode == 2
     assert "SCHEDULER_EXECUTOR is local" in worker.stderr

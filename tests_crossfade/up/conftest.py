@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,6 +129,24 @@ class Running:
             os.kill(pid, signal.SIGKILL)
 
 
+Run = Callable[..., Running]
+
+
+@contextmanager
+def _runs(environ: dict[str, str], logs: Path, temporary: Path) -> Generator[Run]:
+    started: list[Running] = []
+
+    def start(*arguments: str, cwd: Path, **variables: str) -> Running:
+        log = logs / f"process-{len(started)}"
+        variables = {"TMPDIR": str(temporary)} | variables
+        started.append(Running(list(arguments), cwd=cwd, environ=environ | variables, log=log))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.clear()
+
+
 @pytest.fixture
 def temporary() -> Generator[Path]:
     """The folder for temporary files of the processes under test: a thing to look at, and short as sockets want it."""
@@ -136,19 +155,20 @@ def temporary() -> Generator[Path]:
 
 
 @pytest.fixture
-def run(environ, tmp_path, temporary) -> Generator[Callable[..., Running]]:
+def run(environ, tmp_path, temporary) -> Generator[Run]:
     """Starts a process in a folder; keywords are variables. All are ended after the test."""
-    started: list[Running] = []
+    with _runs(environ, tmp_path, temporary) as start:
+        yield start
 
-    def start(*arguments: str, cwd: Path, **variables: str) -> Running:
-        log = tmp_path / f"process-{len(started)}"
-        variables = {"TMPDIR": str(temporary)} | variables
-        started.append(Running(list(arguments), cwd=cwd, environ=environ | variables, log=log))
-        return started[-1]
 
-    yield start
-    for one in started:
-        one.clear()
+@pytest.fixture(scope="module")
+def run_once(environ, tmp_path_factory) -> Generator[Run]:
+    """The same for processes that the tests of a file share: these are ended after the last."""
+    with (
+        tempfile.TemporaryDirectory(prefix="up-") as temporary,
+        _runs(environ, tmp_path_factory.mktemp("logs"), Path(temporary)) as start,
+    ):
+        yield start
 
 
 @pytest.fixture
@@ -163,10 +183,28 @@ def up(run, bookshop) -> Callable[..., Running]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+def refused(in_process, bookshop) -> Generator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Asks for `crossfade up` in the sample project where it can't serve: for that it needs no process of its own."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def ask_for(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return in_process("up", *arguments, cwd=bookshop, **({"PORT": "0"} | variables))
+
+    yield ask_for
+    signal.signal(signal.SIGTERM, handler)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bookshop"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Finds a port that was free a moment ago."""
+
+    def find() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            return probe.getsockname()[1]
+
+    return find
 
 
 @pytest.fixture

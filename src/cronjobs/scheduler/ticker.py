@@ -41,7 +41,7 @@ MOST_RUNS = 1_000
 
 _BEAT = timedelta(seconds=5)
 _RENEWAL = leases.LEASE / 4
-_REAPING = timedelta(seconds=10)
+_REAPING = leases.LEASE / 6
 _REPLANNING = timedelta(seconds=5)
 _UPKEEP = timedelta(seconds=30)
 _PRUNING = timedelta(hours=1)
