@@ -21,7 +21,9 @@ _OURS = ("DATABASE", "DB_", "TESTING", "FASTAPI_", "TEST_", "CROSSFADE_", "APP_E
 @pytest.fixture(scope="session")
 def environ() -> dict[str, str]:
     """The environment for processes: this one's, without anything that configures the router or the application."""
-    return {name: value for name, value in os.environ.items() if not name.startswith((*_OURS, "PORT", "PYTEST_"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith((*_OURS, "PORT", "PYTEST_"))}
+    # A pytest among them would take longer to load these two plugins than for all the rest, and use neither.
+    return inherited | {"PYTEST_ADDOPTS": "-p no:schemathesis -p no:hypothesispytest"}
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import sqlite3
 from contextlib import closing
 
-import pytest
-
 SPLIT = """
 import pytest
 from contextlib import asynccontextmanager
@@ -66,33 +64,33 @@ def test_engines_elsewhere_are_named_with_the_line_that_made_them(suite, booksho
     assert outcome.counts(passed=1, failed=2, errors=2), outcome.said
 
 
-@pytest.mark.parametrize("option", [[], ["--crossfade-db=sqlite:///books_test.db"]], ids=["variable", "option"])
-def test_a_database_with_the_stamp_of_production_is_refused_whatever_its_name(
-    suite, bookshop, crossfade, option
-) -> None:
+def test_a_database_with_the_stamp_of_production_is_refused_whatever_its_name(bookshop, crossfade, refusals) -> None:
     file = bookshop / "instance" / "books_test.db"
     made = crossfade("init", DATABASE_URL=f"sqlite:///{file}", APP_ENV="production", SECRET_KEY="s" * 40)
     assert made.returncode == 0, made.stderr
     with closing(sqlite3.connect(file)) as connection:
         before = list(connection.iterdump())
+    (bookshop / "test_it.py").write_text(TEST)
 
-    outcome = suite(TEST, *option, **({} if option else {"TEST_DATABASE_URL": f"sqlite:///{file}"}))
+    refusals(
+        bookshop,
+        [
+            (["--crossfade-db=sqlite:///books_test.db"], {}, "production"),
+            ([], {"TEST_DATABASE_URL": f"sqlite:///{file}"}, "production"),
+        ],
+    )
 
-    assert "production" in outcome.said, outcome.said
-    assert "it ran" not in outcome.said
-    assert "Traceback" not in outcome.said
     with closing(sqlite3.connect(file)) as connection:
         assert list(connection.iterdump()) == before
 
 
-def test_a_fixture_that_two_plugins_bring_ends_the_run_before_collection(suite, bookshop) -> None:
+def test_a_fixture_that_two_plugins_bring_ends_the_run_before_collection(bookshop, refusals) -> None:
     (bookshop / "another.py").write_text(TWIN)
+    (bookshop / "test_it.py").write_text(TEST)
 
-    outcome = suite(TEST, "-p", "another")
-
-    assert outcome.code == 4, outcome.said
-    assert "the fixture sync_session comes from two plugins, crossfade and another" in outcome.said
-    assert "Traceback" not in outcome.said
+    refusals(
+        bookshop, [(["-p", "another"], {}, "the fixture sync_session comes from two plugins, crossfade and another")]
+    )
 
 
 def test_a_conftest_may_say_what_a_fixture_is(suite, bookshop) -> None:

@@ -195,10 +195,7 @@ class Databases:
         named, worker = self._options.url, self._run.worker
         if named is None:
             return self._store(kind).named(worker_name("crossfade_test", worker))
-        if kind == "postgresql":
-            return named.set(database=worker_name(named.database or "", worker))
-        path = Path(named.database or "")
-        return named.set(database=str(path.with_stem(worker_name(path.stem, worker)))) if worker else named
+        return of_worker(named, worker)
 
     def holds(self, engine: Engine) -> bool:
         """Whether an engine is on one of these, or was on one that is gone."""
@@ -248,8 +245,17 @@ class Databases:
                 with closing(router.session_factory("flask")()) as session:
                     self._seed(session)
                     session.commit()
+                restore.advance(router.engine("flask"), self._project.load("metadata"))
         finally:
             router.dispose()
+
+
+def of_worker(named: URL, worker: str) -> URL:
+    """The database of a worker, where somebody has named one; one process alone has that one."""
+    if not worker or named.drivername == "postgresql":
+        return named.set(database=worker_name(named.database or "", worker))
+    path = Path(named.database or "")
+    return named.set(database=str(path.with_stem(worker_name(path.stem, worker))))
 
 
 def standing(options: Options, run: Run) -> PostgresServer | None:

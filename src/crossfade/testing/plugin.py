@@ -100,6 +100,14 @@ def _look_before_the_first_test(settings: "Settings") -> None:
         router.dispose()
 
 
+def _look_at_the_named(url: "URL", source: str, config: pytest.Config) -> None:
+    """The same for a database that an option names, and those that the workers of pytest-xdist have beside it."""
+    from crossfade.testing import databases, stores
+
+    for worker in ("", *(f"gw{number}" for number, _ in enumerate(getattr(config.option, "tx", None) or []))):
+        stores.refuse_foreign(databases.of_worker(url, worker), source)
+
+
 def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> None:
     """What the fixtures need to know, and the fixtures themselves."""
     from crossfade.testing import audit, fixtures, options
@@ -110,6 +118,8 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     said = None if named is None else (named, settings.source_of("test_database_url"))
     chosen = options.read(config, root=project.root, environment=said)
     run = _run(config, chosen)
+    if chosen.url is not None and not run.worker:
+        _look_at_the_named(chosen.url, chosen.source, config)
     watch = audit.Audit()
     ends = ExitStack()
     ends.enter_context(watch.installed())

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crossfade import urls
 from crossfade.database import faults, stamps
+from crossfade.errors import DatabaseMissingError
 from crossfade.routes import Route
 
 LONGEST_NAME = 63
@@ -52,8 +53,8 @@ class Files:
 
     def make(self, url: URL, fill: Fill) -> None:
         target = _path(url)
-        if target.parent != self.folder and target.exists():
-            _refuse_foreign(url)
+        if target.parent != self.folder:
+            refuse_foreign(url)
         template = self.folder / "template_test.db"
         with locked(self.folder / "files.lock"):
             if not template.exists():
@@ -103,7 +104,7 @@ class PostgresServer:
                 _execute(admin, f"ALTER DATABASE {_quoted(admin, filling)} RENAME TO {_quoted(admin, template)}")
             name = url.database or ""
             if _exists(admin, name):
-                _refuse_foreign(url)
+                refuse_foreign(url)
                 _drop(admin, name)
             _execute(admin, f"CREATE DATABASE {_quoted(admin, name)} TEMPLATE {_quoted(admin, template)}")
 
@@ -127,6 +128,19 @@ class PostgresServer:
                 yield connection
         finally:
             engine.dispose()
+
+
+def refuse_foreign(url: URL, source: str = "the database of the tests") -> None:
+    """Raises NotDisposableError unless the database is not there, is empty, or has the stamp of one for tests."""
+    if url.drivername == "sqlite" and not _path(url).exists():
+        return
+    engine = create_engine(urls.sync_url(url))
+    route = Route("flask", "test", url, source, "test")
+    try:
+        with suppress(DatabaseMissingError), _translated(url, source), engine.connect() as connection:
+            stamps.ensure_disposable(connection, route)
+    finally:
+        engine.dispose()
 
 
 def worker_name(name: str, worker: str) -> str:
@@ -171,17 +185,6 @@ def _execute(admin: Connection, statement: str) -> None:
 
 def _quoted(admin: Connection, name: str) -> str:
     return admin.dialect.identifier_preparer.quote(name)
-
-
-def _refuse_foreign(url: URL) -> None:
-    """Before a database that somebody named is replaced: it is empty, or its stamp says test."""
-    engine = create_engine(urls.sync_url(url))
-    route = Route("flask", "test", url, "the database of the tests", "test")
-    try:
-        with _translated(url, route.source), engine.connect() as connection:
-            stamps.ensure_disposable(connection, route)
-    finally:
-        engine.dispose()
 
 
 @contextmanager
