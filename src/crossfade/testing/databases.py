@@ -126,6 +126,8 @@ class Databases:
         self._lasting: dict[Kind, Database] = {}
         self._snapshots: dict[Kind, Snapshot] = {}
         self._joints: dict[Kind, Joint] = {}
+        self._advanced: set[Kind] = set()
+        """Where a joint transaction has drawn numbers from sequences, which no rollback gives back."""
         self._ends = ExitStack()
         self._clones = 0
         self._made: set[tuple[str | None, str | None]] = set()
@@ -148,6 +150,9 @@ class Databases:
         database = self.lasting(kind)
         if kind not in self._snapshots:
             self._snapshots[kind] = restore.take(database.router.engine("flask"), self._project.load("metadata"))
+        elif kind in self._advanced:
+            self._snapshots[kind].restore()
+        self._advanced.discard(kind)
         return database
 
     def join(self, kind: Kind) -> Database:
@@ -156,6 +161,7 @@ class Databases:
         if kind not in self._joints:
             self._joints[kind] = Joint(database.router.engine("flask"), self._hosts)
         self._joints[kind].begin()
+        self._advanced.add(kind)
         return replace(database, hidden=_NEVER_COMMITTED)
 
     def roll_back(self, kind: Kind) -> None:
