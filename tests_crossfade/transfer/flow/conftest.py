@@ -29,6 +29,7 @@ from crossfade.transfer.reports import Silence
 _HERE = Path(__file__).parent
 _NUMBERS = itertools.count()
 _PATIENCE = 60
+_TOLD = 10_000
 
 
 @pytest.fixture(scope="session")
@@ -107,11 +108,9 @@ class Copies:
         self._complaints = complaints
         self.last = 0
         """How the last one ended: its exit code, or minus the signal."""
-        self.took = 0.0
-        """Seconds that one takes from beginning to end if nobody disturbs it: kept by whoever has timed it."""
         self.megabytes = 0.0
         """The most that the last one held."""
-        with complaints.open("w") as file:
+        with complaints.open("a") as file:
             self._process = subprocess.Popen(
                 [sys.executable, str(_HERE / "zygote.py")],
                 stdin=subprocess.PIPE,
@@ -149,8 +148,8 @@ class Copies:
 
     @property
     def complaints(self) -> str:
-        """What the processes wrote to standard error."""
-        return self._complaints.read_text()
+        """What the processes wrote to standard error, the newest of it."""
+        return self._complaints.read_text()[-_TOLD:]
 
     def close(self) -> None:
         self._process.stdin.close()
@@ -158,10 +157,10 @@ class Copies:
         self._process.stdout.close()
 
 
-@pytest.fixture
-def copies(tmp_path):
-    """The processes."""
-    running = Copies(tmp_path / "complaints.txt")
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory):
+    """The processes, and the one that they are forked from."""
+    running = Copies(tmp_path_factory.mktemp("copies") / "complaints.txt")
     yield running
     running.close()
 

@@ -1,9 +1,11 @@
 """Runs copies in processes of their own, each forked from this one, which has imported everything: quick to begin.
 
 A line of JSON on standard input is a copy to make. The child's pid is answered at once, and when it ends its
-exit code (minus the signal if it was killed) and the most kilobytes that it held.
+exit code (minus the signal if it was killed) and the most kilobytes that it held. One that is not to be `apart` is made
+here, and its forks find what it has prepared: they come sooner to where they are killed.
 """
 
+import gc
 import json
 import os
 import sys
@@ -47,21 +49,38 @@ def tell(said):
     sys.stdout.flush()
 
 
+def ended(order):
+    """The exit code of a copy."""
+    try:
+        return made(order)
+    except CrossfadeError as error:
+        sys.stderr.write(f"{error!r}\n")
+        return error.exit_code
+    except BaseException:  # noqa: BLE001  neither this process nor a forked child may end by what a copy raises
+        traceback.print_exc()
+        return 70
+    finally:
+        sys.stderr.flush()
+
+
+def forked(order):
+    """The pid of a copy in a process of its own."""
+    child = os.fork()
+    if not child:
+        os._exit(ended(order))
+    return child
+
+
 def main():
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            code = 70
-            try:
-                code = made(json.loads(line))
-            except CrossfadeError as error:
-                code = error.exit_code
-                sys.stderr.write(f"{error!r}\n")
-            except BaseException:  # noqa: BLE001  a forked child must not go on as its parent
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
+        order = json.loads(line)
+        if not order.pop("apart", True):
+            tell(os.getpid())
+            tell(f"{ended(order)} 0")
+            # What is there now is looked at by no child's collector, so that its pages stay shared.
+            gc.freeze()
+            continue
+        child = forked(order)
         tell(child)
         _, status, used = os.wait4(child, 0)
         tell(f"{os.waitstatus_to_exitcode(status)} {used.ru_maxrss}")
