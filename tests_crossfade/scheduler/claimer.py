@@ -1,7 +1,8 @@
-"""A process that claims, for tests that kill it: `claimer.py STACK NODE JOURNAL`.
+"""Processes that claim, for tests that kill them: `claimer.py JOURNAL NODE READING WRITING ...`.
 
-It says `ready`, waits for a line, claims in small batches until nothing is due, and says `batch` after each. What it
-executes, it writes to the journal first: one line for each run, appended in one write.
+For each node, named as its stack and a number, one is forked, which hears and speaks through two inherited descriptors.
+It says `ready` and its id, waits for a line, claims in small batches until nothing is due, and says `batch` after each.
+What it executes, it writes to the journal first: one line for each run, appended in one write.
 """
 
 import os
@@ -17,28 +18,41 @@ from crossfade.router import Router
 BATCH = 5
 
 
-def say(word):
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
+def claim(journal, node, hearing, speaking):
+    def say(word):
+        speaking.write(f"{word}\n")
+        speaking.flush()
 
-
-def main(stack, node, journal):
+    stack = node.partition("-")[0]
     settings = load()
     router = Router(settings, name=f"{stack}:claimer")
     written = os.open(Path(journal), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    say("ready")
-    sys.stdin.readline()
+    say(f"ready {os.getpid()}")
+    hearing.readline()
     while True:
         with router.session(stack) as session:
             if not runs.is_anything_due(session):
                 break
             claims = runs.claim_due(begin_write(session), node=node, stack=stack, zone=settings.zone, limit=BATCH)
-        for claim in claims:
-            os.write(written, f"{claim.job_id} {claim.scheduled_for:%Y-%m-%dT%H:%M} {node}\n".encode())
+        for each in claims:
+            os.write(written, f"{each.job_id} {each.scheduled_for:%Y-%m-%dT%H:%M} {node}\n".encode())
             with router.session(stack) as session:
-                runs.finish(begin_write(session), claim, Outcome(ok=True, status=200))
+                runs.finish(begin_write(session), each, Outcome(ok=True, status=200))
         say("batch")
     say("done")
+
+
+def main(journal, *nodes):
+    for node, reading, writing in zip(nodes[::3], nodes[1::3], nodes[2::3], strict=True):
+        if os.fork() == 0:
+            for other in {*nodes[1::3], *nodes[2::3]} - {reading, writing}:
+                os.close(int(other))
+            claim(journal, node, os.fdopen(int(reading)), os.fdopen(int(writing), "w"))
+            os._exit(0)
+    for other in (*nodes[1::3], *nodes[2::3]):
+        os.close(int(other))
+    for _ in nodes[::3]:
+        os.wait()
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
     start, add_job, freeze, thaw, target, statuses, router, monkeypatch
 ):
     """Its lease has run out meanwhile: it is not closed by who finds it so, but by who has run it."""
-    monkeypatch.setattr(ticker, "_REAPING", timedelta(seconds=1))
+    monkeypatch.setattr(ticker, "_REAPING", timedelta(seconds=0.3))
     release = threading.Event()
 
     async def hold(_, writer):
@@ -111,10 +111,10 @@ def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
     start()
     eventually(lambda: target.received)
     with router.session("flask") as session:
-        session.execute(update(JobExecution).values(lease_until=clock.naive_utc() + timedelta(seconds=1)))
+        session.execute(update(JobExecution).values(lease_until=clock.naive_utc()))
     freeze()
     release.set()
-    time.sleep(3)
+    time.sleep(1)
     assert statuses() == {"running": 1}
 
     thaw()

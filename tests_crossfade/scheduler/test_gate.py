@@ -1,5 +1,6 @@
 """Where the gate is shut nothing of the scheduler is imported, started or written."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -12,49 +13,40 @@ from crossfade.project import Project
 from crossfade.router import Router
 
 LOOK = """
-import sys, threading
+import json, os, sys, threading
 from cronjobs.flask_app import create_app
 from cronjobs.fastapi_app import create_app as create_api
 from fastapi.testclient import TestClient
 
-app, api = create_app(), create_api()
-with TestClient(api) as client:
-    client.get("/api/v2/health")
-    app.test_client().get("/api/health")
-    names = [each.name for each in threading.enumerate() if each.name.startswith("cronjobs")]
-loaded = [name for name in sys.modules if name.split(".")[0] == "apscheduler" or name == "cronjobs.scheduler.ticker"]
-print(names, loaded)
+for variables in json.loads(sys.argv[1]):
+    os.environ.update(variables)
+    app, api = create_app(), create_api()
+    with TestClient(api) as client:
+        client.get("/api/v2/health")
+        app.test_client().get("/api/health")
+        names = [each.name for each in threading.enumerate() if each.name.startswith("cronjobs")]
+    loaded = [name for name in sys.modules if name.startswith(("apscheduler", "cronjobs.scheduler.ticker"))]
+    print(names, loaded)
 """
 
 
-@pytest.fixture
-def look(environ, tmp_path):
-    """What a process with both stacks has loaded and started, as text."""
-
-    def run(**variables):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", LOOK],
-            env=environ | {"CROSSFADE_PROJECT": str(Project.find().root)} | variables,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return run
-
-
-def test_under_testing_nothing_is_imported_or_started_whatever_else_is_set(look, tmp_path):
-    assert look(TESTING="true", SCHEDULER_ENABLED="true", TEST_DATABASE_URL=f"sqlite:///{tmp_path}/t.db") == "[] []"
-
-
-def test_switched_off_nothing_is_imported_or_started(look, tmp_path):
+def test_where_it_is_shut_nothing_is_imported_or_started_whatever_else_is_set(environ, tmp_path):
     (tmp_path / "app.db").touch()
+    switched_off = {"SCHEDULER_ENABLED": "false", "DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}
+    testing = {"TESTING": "true", "SCHEDULER_ENABLED": "true", "TEST_DATABASE_URL": f"sqlite:///{tmp_path}/t.db"}
 
-    assert look(SCHEDULER_ENABLED="false", DATABASE_URL=f"sqlite:///{tmp_path}/app.db") == "[] []"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOOK, json.dumps([switched_off, testing])],
+        env=environ | {"CROSSFADE_PROJECT": str(Project.find().root)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[] []\n[] []\n"
 
 
 @pytest.mark.parametrize(

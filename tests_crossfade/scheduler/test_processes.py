@@ -1,6 +1,7 @@
 """Several processes of both stacks claim from one database, and some are killed: no double, none missing."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from cronjobs.services.runs import leases
 from crossfade import clock
 from crossfade.project import Project
 
-JOBS = 300
+JOBS = 150
 CLAIMER = Path(__file__).with_name("claimer.py")
 
 
@@ -38,34 +39,57 @@ def variables(world):
     }
 
 
+class Claimer:
+    """A process that claims when it is told to, one of several that have one parent."""
+
+    def __init__(self, node):
+        self.node = node
+        self.hears, tells = os.pipe()
+        listens, self.speaks = os.pipe()
+        self._tells, self._listens = os.fdopen(tells, "w"), os.fdopen(listens)
+
+    def said(self):
+        return self._listens.readline().strip()
+
+    def said_until_the_end(self):
+        return [line.strip() for line in self._listens]
+
+    def go(self):
+        self._tells.write("go\n")
+        self._tells.flush()
+
+    def close(self):
+        self._tells.close()
+        self._listens.close()
+
+
 @pytest.fixture
 def start(world, environ, journal):
-    """Starts a claimer; `go` lets it claim. What still runs at the end is killed."""
+    """Starts claimers for these nodes, which wait; returns them and their ids. What still runs at the end is killed."""
     with ExitStack() as stack:
 
-        def claimer(name, node):
-            process = stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, CLAIMER, name, node, journal],
-                    env=environ | variables(world),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
+        def claimers(*nodes):
+            made = [Claimer(node) for node in nodes]
+            theirs = [descriptor for each in made for descriptor in (each.hears, each.speaks)]
+            words = [str(word) for each in made for word in (each.node, each.hears, each.speaks)]
+            command = [sys.executable, CLAIMER, journal, *words]
+            parent = stack.enter_context(
+                subprocess.Popen(command, env=environ | variables(world), pass_fds=theirs, start_new_session=True)
             )
-            stack.callback(process.kill)
-            return process
+            for each in made:
+                stack.callback(each.close)
+            stack.callback(os.killpg, parent.pid, signal.SIGKILL)
+            for descriptor in theirs:
+                os.close(descriptor)
+            ready = [each.said().split() for each in made]
+            assert {word for word, _ in ready} == {"ready"}
+            return made, [int(process) for _, process in ready]
 
-        yield claimer
+        yield claimers
 
 
 def said(process):
     return process.stdout.readline().strip()
-
-
-def go(process):
-    process.stdin.write("go\n")
-    process.stdin.flush()
 
 
 def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run(start, journal, session, write):
@@ -83,18 +107,17 @@ def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run
             )
             for number in range(JOBS)
         )
-    claimers = [start(stack, f"{stack}-{number}") for stack in ("flask", "fastapi") for number in (1, 2)]
-    spare = start("flask", "flask-3")
-    assert [said(process) for process in (*claimers, spare)] == ["ready"] * 5
+    (*claimers, spare), processes = start("flask-1", "flask-2", "fastapi-1", "fastapi-2", "flask-3")
 
-    for process in claimers:
-        go(process)
-    for process, batches in zip(claimers[:3], (1, 3, 5), strict=True):
+    for each in claimers:
+        each.go()
+    for each, process, batches in zip(claimers[:3], processes, (1, 3, 5), strict=False):
         for _ in range(batches):
-            said(process)
-        process.kill()
-    go(spare)
-    assert [line.strip() for line in (*claimers[3].stdout, *spare.stdout)].count("done") == 2
+            each.said()
+        os.kill(process, signal.SIGKILL)
+    spare.go()
+    ends = [*claimers[3].said_until_the_end(), *spare.said_until_the_end()]
+    assert ends.count("done") == 2
 
     executed = Counter(tuple(line.split()[:2]) for line in journal.read_text().splitlines())
     scheduled = select(JobExecution.job_id).where(JobExecution.scheduled_for.is_not(None))
@@ -166,6 +189,7 @@ with TestClient(fastapi()) as client:
 """
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_under_testing_a_process_fires_nothing_beside_one_that_does(world, environ, target, add_job, session):
     """Both stacks are up in it, on the very database on which another process's scheduler is at work."""
     target.answers("/hook")
