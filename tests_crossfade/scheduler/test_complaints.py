@@ -18,9 +18,9 @@ from crossfade import clock
 def found(session):
     """The complaints by their codes."""
 
-    def look():
+    def look(*, always_on=True):
         with session.begin():
-            return {each.code: each for each in complaints.complaints([session])}
+            return {each.code: each for each in complaints.complaints([session], always_on=always_on)}
 
     return look
 
@@ -79,6 +79,17 @@ def test_nobody_is_alive(found, alive, later):
     assert "180 s old" in found()["scheduler-silent"].message
 
 
+def test_on_a_developers_machine_all_may_be_stopped(found, alive, add_job, write):
+    add_job("late", ago=timedelta(minutes=10))
+    assert found(always_on=False) == {}
+    assert found().keys() == {"scheduler-silent", "runs-overdue"}
+
+    alive("fastapi")
+    write(control.turn, None, "flask")
+
+    assert found(always_on=False).keys() == {"scheduler-silent", "runs-overdue"}
+
+
 def test_those_who_are_alive_may_not_fire(found, alive, later, write):
     later()
     alive("flask")
@@ -123,14 +134,16 @@ def codes(settings):
 def production(world, settings):
     """The settings of a process that fires, on the world's database."""
     url = world.router.route("flask").url.render_as_string(hide_password=False)
-    return Settings.load(root=settings.root, environ={"DATABASE_URL": url})
+    secrets = {"SECRET_KEY": "s" * 40, "JWT_SECRET_KEY": "j" * 40}
+    return Settings.load(root=settings.root, environ={"DATABASE_URL": url, "APP_ENV": "production", **secrets})
 
 
 def test_the_doctor_asks_the_database_where_jobs_should_be_fired(production, later):
     later()
 
     assert codes(production) == ["scheduler-silent"]
-    assert codes(production.model_copy(update={"scheduler_enabled": False})) == []
+    for nobodys in ({"scheduler_enabled": False}, {"app_env": "development"}):
+        assert codes(production.model_copy(update=nobodys)) == []
 
 
 def test_the_doctor_says_nothing_of_databases_that_are_not_brought_up(production, tmp_path):

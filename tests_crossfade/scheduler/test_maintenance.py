@@ -45,8 +45,8 @@ def ending(add_job, world):
     """Stores a job of the editor's that ends so many days from Monday."""
 
     def add(name, days, **fields):
-        owner = world.people["editor"].id
-        return add_job(name, end_date=TODAY + timedelta(days=days), created_by=owner, pic_team="platform", **fields)
+        fields = {"next_run_at": None, "created_by": world.people["editor"].id, "pic_team": "platform"} | fields
+        return add_job(name, end_date=TODAY + timedelta(days=days), **fields)
 
     return add
 
@@ -109,6 +109,16 @@ def test_expired_jobs_are_paused_and_their_owner_and_the_admins_told(ending, mor
     assert still.is_active
     assert inbox("editor") == inbox("admin") == ["Job ends soon: last day", "Job paused: over"]
     assert inbox("other") == inbox("viewer") == []
+
+
+def test_an_expired_job_of_which_a_tick_is_owed_is_left_to_whoever_claims_it(ending, morning, session):
+    owed = clock.naive_utc(MONDAY) - timedelta(days=1)
+    job_id = ending("owing", -1, next_run_at=owed)
+
+    morning()
+
+    job = session.get(Job, job_id, populate_existing=True)
+    assert (job.is_active, job.next_run_at) == (True, owed)
 
 
 def test_jobs_that_end_within_thirty_days_are_reminded_of_with_the_teams_handle(ending, morning, inbox, session):

@@ -403,6 +403,10 @@ def test_a_job_that_became_invalid_is_paused_with_a_note_and_stops_no_other(brok
 
     session.rollback()
     assert not session.get(Job, job_id, populate_existing=True).is_active
+    # What it owed has left a trace, and is not told besides.
+    (left,) = session.scalars(select(JobExecution).where(JobExecution.job_id == job_id))
+    assert (left.state, left.missed_count >= 1) == ("missed", True)
+    assert "when the job was paused" in left.error_message
     assert [title for title, _ in told() if "broken" in title] == ["Job paused: broken"]
     assert why in session.scalar(select(Notification.message).where(Notification.title == "Job paused: broken"))
 

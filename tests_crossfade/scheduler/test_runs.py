@@ -176,12 +176,13 @@ def test_a_job_that_can_not_be_planned_is_paused_and_holds_up_no_other(session, 
     assert write(runs.replan, zone=zone) == 0
 
 
-def test_a_paused_job_of_foreign_code_loses_its_next_tick(session, write, zone, due):
+def test_a_job_that_foreign_code_paused_loses_its_next_tick_but_for_a_row(session, write, zone, due):
     job_id = due(is_active=False, planned_at=None)
 
     write(runs.replan, zone=zone)
 
     assert fresh(session, job_id).next_run_at is None
+    assert session.scalars(select(JobExecution.state)).all() == ["missed"]
 
 
 def test_many_jobs_are_planned_in_portions(write, zone, add_job):

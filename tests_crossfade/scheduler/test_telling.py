@@ -259,3 +259,56 @@ def test_slack_hears_nothing_where_it_is_not_enabled(end, store, chosen):
     store(SlackSettings(**chosen))
 
     assert not [piece for piece in end() if isinstance(piece, Post)]
+
+
+# --- many misses at once ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def miss(router, settings, world, add_job):
+    """So many jobs of the editor's miss a run, and one of nobody's; what that wanted said."""
+
+    def missed(count, **fields):
+        late = {"ago": timedelta(hours=1), "cron_expression": "0 0 1 1 *", "misfire_policy": "skip"} | fields
+        for number in range(count):
+            add_job(f"job {number:02}", created_by=world.people["editor"].id, **late)
+        add_job("zz nobody's", **late)
+        with router.session("flask") as session:
+            assert runs.claim_due(begin_write(session), node="n", stack="flask", zone=settings.zone) == []
+            return news.taken(session)
+
+    return missed
+
+
+def test_few_misses_are_told_of_one_by_one(miss, told):
+    pieces = miss(3)
+
+    assert len(told()["admin"]) == 4
+    assert len([each for each in pieces if isinstance(each, Mail)]) == 7
+
+
+def test_many_misses_are_told_of_in_one_message_each(miss, told, store, session):
+    store(SlackSettings(is_enabled=True, webhook_url=HOOK))
+
+    pieces = miss(30, enable_email_notifications=True, notification_emails="oncall@example.com,editor@cronjobs.test")
+
+    assert told() == {"admin": ["31 jobs missed runs"], "editor": ["30 jobs missed runs"]}
+    mails = {each.to: each for each in pieces if isinstance(each, Mail)}
+    assert len(mails) == len(pieces) - 1
+    assert {to: mail.subject for to, mail in mails.items()} == {
+        ("admin@cronjobs.test",): "31 jobs missed runs",
+        ("editor@cronjobs.test",): "31 jobs missed runs",
+        ("oncall@example.com",): "31 jobs missed runs",
+    }
+    assert "job 00, job 01" in mails["admin@cronjobs.test",].lines[0]
+    assert "and 11 others" in mails["admin@cronjobs.test",].lines[0]
+    assert session.scalars(select(Notification.related_job_id)).all() == [None, None]
+    assert len(session.scalars(select(JobExecution.id).where(JobExecution.state == "missed")).all()) == 31
+
+
+def test_of_many_misses_who_wants_no_mail_gets_none(miss, prefer):
+    prefer("editor", email_on_job_failure=False)
+
+    pieces = miss(30, enable_email_notifications=True, notification_emails="editor@cronjobs.test")
+
+    assert [each.to for each in pieces] == [("admin@cronjobs.test",)]

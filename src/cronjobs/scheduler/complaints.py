@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from cronjobs.models import Job
 from cronjobs.models.scheduling import BOTH, OFF
 from cronjobs.scheduler import nodes
-from cronjobs.scheduler.nodes import Standing
+from cronjobs.scheduler.nodes import NodeSeen, Standing
 from cronjobs.services import backlog, cron, schedules
 from cronjobs.services.errors import InvalidScheduleError
 from crossfade.findings import Finding
@@ -19,14 +19,19 @@ _NAMED = 5
 """Jobs that a sentence names."""
 
 
-def complaints(sessions: Sequence[Session]) -> list[Finding]:
-    """What is wrong where jobs should be fired; `sessions` are on each database, the anchor's first."""
+def complaints(sessions: Sequence[Session], *, always_on: bool) -> list[Finding]:
+    """What is wrong where jobs should be fired; `sessions` are on each database, the anchor's first.
+
+    Unless it is `always_on`, that nothing runs at all is nobody's fault: a developer stops what isn't looked at.
+    """
     standing = nodes.standing(sessions[0])
     unreadable = [finding for session in sessions for finding in _unreadable(session)]
     if not any(_has_jobs(session) for session in sessions):
         return unreadable
     if standing.switch.owner == OFF:
         return [_off(standing), *unreadable]
+    if not always_on and not any(_is_alive(node) for node in standing.nodes):
+        return unreadable
     return [*_silence(standing), *_delay(sessions), *unreadable]
 
 
@@ -44,10 +49,14 @@ def _off(standing: Standing) -> Finding:
     )
 
 
+def _is_alive(node: NodeSeen) -> bool:
+    return node.heartbeat_age_seconds <= ALIVE_WITHIN
+
+
 def _silence(standing: Standing) -> Iterable[Finding]:
     owner = standing.switch.owner
     able = [node for node in standing.nodes if owner in {BOTH, node.stack}]
-    if any(node.heartbeat_age_seconds <= ALIVE_WITHIN for node in able):
+    if any(_is_alive(node) for node in able):
         return
     latest = f"the last sign of life is {able[0].heartbeat_age_seconds:.0f} s old" if able else "there is none"
     yield Finding(

@@ -17,6 +17,9 @@ from cronjobs.models import Job, JobExecution, User
 from cronjobs.services import audit, drafts, errors, permissions, runs, schedules, taxonomies
 from cronjobs.services.drafts import Draft
 from cronjobs.services.pages import Page, Slice, Timeline
+from cronjobs.services.runs import owing
+from cronjobs.services.runs.owing import Owed
+from cronjobs.services.runs.policies import Gap
 from cronjobs.services.schedules import Schedule
 from cronjobs.settings import Settings
 from crossfade import clock
@@ -108,12 +111,15 @@ def change(session: WriteSession, caller: User, job_id: str, draft: Draft, setti
     """Changes what `draft` mentions. Raises NotFoundError, ForbiddenError, InvalidError."""
     taxonomies.hold(session)
     job = find_to_change(session, caller, job_id)
-    before = audit.state(job)
+    before, now = audit.state(job), clock.now()
+    owed = owing.of(job, zone=settings.zone, moment=clock.naive_utc(now))
     with session.no_autoflush:  # the checks below read: nothing half changed may be sent
         drafts.apply(session, job, draft, settings)
         _refuse_taken(session, job.name, but=job.id)
-    _replan(session, job, settings)
+    left = _replan(session, job, settings, owed, now)
     _flush(session, job.name)
+    why = "when the job was changed" if job.is_active else "when the job was paused"
+    owing.write_off(session, job, left, why, moment=clock.naive_utc(now))
     audit.changed(session, caller, job, before)
     return job
 
@@ -129,10 +135,12 @@ def delete(session: WriteSession, caller: User, job_id: str) -> Job:
 
 def pause(session: WriteSession, caller: User | None, job: Job, settings: Settings) -> None:
     """The job fires no more, until somebody enables it. `caller` is None where the application does it by itself."""
-    before = audit.state(job)
+    before, now = audit.state(job), clock.now()
+    owed = owing.of(job, zone=settings.zone, moment=clock.naive_utc(now))
     job.is_active = False
-    _replan(session, job, settings)
+    left = _replan(session, job, settings, owed, now)
     session.flush()
+    owing.write_off(session, job, left, "when the job was paused", moment=clock.naive_utc(now))
     audit.changed(session, caller, job, before, action=audit.PAUSED)
 
 
@@ -141,13 +149,15 @@ def has_ended(job: Job, settings: Settings) -> bool:
     return job.end_date is not None and job.end_date < drafts.today(settings, job)
 
 
-def _replan(session: WriteSession, job: Job, settings: Settings) -> None:
+def _replan(session: WriteSession, job: Job, settings: Settings, owed: Owed | None, now: datetime) -> Gap | None:
+    """Plans a job that was changed; the ticks it owed that no claim will answer."""
     if not session.is_modified(job):
-        return
+        return None
     # A legacy row may hold an expression that never was a schedule, and somebody may change its name all the same: the
     # scheduler sees that it was not planned, and deals with it.
     with suppress(errors.InvalidScheduleError):
-        runs.plan(job, zone=settings.zone)
+        return runs.plan(job, zone=settings.zone, owed=owed, now=now)
+    return None
 
 
 def _looked_at() -> _Looking:

@@ -19,7 +19,7 @@ from cronjobs.models.notifications import WARNING
 from cronjobs.services import audience, audit, news, rounds, runs, schedules, telling
 from cronjobs.services.audience import Listener
 from cronjobs.services.news import Line, Mail
-from cronjobs.services.runs import switch
+from cronjobs.services.runs import owing, switch
 from cronjobs.services.telling import Note, Paused
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
@@ -87,9 +87,13 @@ def _pause_ended(session: WriteSession, zone: ZoneInfo, now: datetime, anchor: S
         .execution_options(populate_existing=True)
     ).all()
     theirs = switch.of_anchor(anchor, {job.id for job in found})
-    # Its last day may go on where a job is at home: the next round pauses it, if no claim did before.
-    ended = [job for job in found if job.id not in theirs and _is_over(job, zone, now)]
     moment = clock.naive_utc(now)
+    # Its last day may go on where a job is at home, or have a tick that nobody claimed yet: the next round pauses it.
+    ended = [
+        job
+        for job in found
+        if job.id not in theirs and _is_over(job, zone, now) and owing.of(job, zone=zone, moment=moment) is None
+    ]
     if not ended:
         return
     for start in range(0, len(ended), _AT_ONCE):

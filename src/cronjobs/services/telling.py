@@ -72,7 +72,8 @@ class Note:
     title: str
     message: str
     type: str
-    job_id: str
+    job_id: str | None
+    """None if it is about several."""
     execution_id: str | None = None
 
 
@@ -148,9 +149,9 @@ def titled(what: str, name: str) -> str:
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
-def path_of(job_id: str) -> str:
-    """Where a job is seen, below the frontend's address."""
-    return f"/jobs/{job_id}"
+def path_of(job_id: str | None) -> str:
+    """Where a job is seen, below the frontend's address; without one, where all are."""
+    return "/jobs" if job_id is None else f"/jobs/{job_id}"
 
 
 def write(session: WriteSession, notes: Iterable[tuple[Listener, Note]], *, moment: datetime) -> None:

@@ -1,7 +1,8 @@
 """Runs, as the database sees them: planned, claimed, finished, and taken from the dead.
 
 `states` says where a run stands and may go, `policies` decides what becomes of the late, the failed and the dead;
-`planning` says when a job is due next; `claiming` takes what is due, `waiting` is about runs that wait for their turn,
+`planning` says when a job is due next, `owing` what becomes of ticks whose job is changed before they are claimed;
+`claiming` takes what is due, `waiting` is about runs that wait for their turn,
 `manual` begins what somebody asks for, `ending` writes down how it went or that nobody knows; `leases` and `moments`
 say for how long a run is somebody's, and by which clock; `switch`, whose processes may fire.
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from cronjobs.models import Job
 from cronjobs.models.executions import DUE, MISSED, RUNNING
 from cronjobs.models.jobs import QUEUE
-from cronjobs.services import schedules, telling
+from cronjobs.services import misses, schedules
 from cronjobs.services.calls import Claim
 from cronjobs.services.errors import InvalidError
 from cronjobs.services.runs import moments, planning, policies, rows, standings, switch, waiting
@@ -196,11 +196,11 @@ def _turn(session: WriteSession, job: Job, *, moment: datetime, zone: ZoneInfo) 
     try:
         schedule, policy = schedules.of(job, zone=zone), policies.of(job)
         if schedule.has_ended(clock.utc(due)):
-            planning.pause(session, job, moment, f"its last day was {job.end_date}")
+            planning.pause(session, job, moment, f"its last day was {job.end_date}", zone=zone)
             return None
         found = policies.sort_out(schedule, policy, due=clock.utc(due), moment=clock.utc(moment))
     except InvalidError as error:
-        planning.pause(session, job, moment, error.message)
+        planning.pause(session, job, moment, error.message, zone=zone)
         return None
     return _Turn(job=job, due=due, policy=policy, sorted=found)
 
@@ -209,7 +209,8 @@ def _rows(turn: _Turn, standing: Standing, *, node: str | None, moment: datetime
     """The rows of a job's ticks; `node` begins what may begin, `room` runs at most, None lets it wait to be taken."""
     made: list[Row] = []
     if turn.sorted.missed is not None:
-        made.append(rows.missed(turn.job, turn.sorted.missed, policy=turn.policy, moment=moment))
+        why = f"in time (misfire_policy {turn.policy.misfire})"
+        made.append(rows.missed(turn.job, turn.sorted.missed, why, moment=moment))
     for tick in turn.sorted.run:
         if policies.is_at_once(turn.policy) or not standing.is_busy:
             made.append(_begun(turn.job, tick, standing, node=node if room > 0 else None, moment=moment))
@@ -241,7 +242,7 @@ def _store(session: WriteSession, turns: Sequence[_Turn], made: Sequence[Row], m
     missed = [row for row in stored if row.state == MISSED]
     for row in missed:
         logger.warning("Job %s (%s): %s", row.job.id, row.job.name, row.values["error_message"])
-    telling.runs_ended(session, [_missed(row) for row in missed], moment=moment)
+    misses.tell(session, [_missed(row) for row in missed], moment=moment)
     return stored
 
 

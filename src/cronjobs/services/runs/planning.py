@@ -15,31 +15,40 @@ from sqlalchemy.orm import Session
 from cronjobs.models import Job
 from cronjobs.services import audit, schedules, telling
 from cronjobs.services.errors import InvalidError
-from cronjobs.services.runs import moments, policies
+from cronjobs.services.runs import moments, owing, policies
+from cronjobs.services.runs.owing import Owed
+from cronjobs.services.runs.policies import Gap
 from cronjobs.services.telling import Paused
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 
 REPLANNED_AT_ONCE = 500
 
+_PAUSED = "when the job was paused"
+
 logger = logging.getLogger(__name__)
 
 _jobs = cast("Table", Job.__table__)
 
 
-def plan(job: Job, *, zone: ZoneInfo, now: datetime | None = None) -> None:
+def plan(job: Job, *, zone: ZoneInfo, owed: Owed | None = None, now: datetime | None = None) -> Gap | None:
     """Sets when `job` is due next: to be called when it was made, changed, paused or enabled, before the flush.
 
-    A tick that is due already and not claimed yet stays due: changing a job must not swallow its run.
-    Raises InvalidCronError, InvalidZoneError.
+    `owed` is what it owed before the change. The latest of these ticks stays due: changing a job must not swallow its
+    run. Returned are those that no claim will answer, because the job is paused or has another schedule now: write them
+    off (`owing`). Raises InvalidCronError, InvalidZoneError.
     """
     moment = clock.naive_utc(now)
-    owed = job.next_run_at is not None and job.next_run_at <= moment
+    left: Gap | None = None
+    is_due = job.next_run_at is not None and job.next_run_at <= moment
     if not job.is_active:
-        job.next_run_at = None
-    elif not owed:
+        job.next_run_at, left = None, None if owed is None else owed.all()
+    elif not is_due:
         job.next_run_at = _next_tick(job, after=moment, zone=zone)
+    elif owed is not None and owed.schedule != schedules.of(job, zone=zone):
+        job.next_run_at, left = clock.naive_utc(owed.latest), owed.but_latest()
     job.updated_at = job.planned_at = moment
+    return left
 
 
 def is_anything_unplanned(session: Session, *, since: datetime | None = None) -> bool:
@@ -96,10 +105,12 @@ def replan_one(
             policies.of(job)
             tick = _next_tick(job, after=_since(job, moment=moment, floor=floor), zone=zone)
         except InvalidError as error:
-            pause(session, job, moment, error.message)
+            pause(session, job, moment, error.message, zone=zone)
             return
         if job.next_run_at is not None and job.next_run_at <= min(job.updated_at, moment):
             tick = job.next_run_at  # it was due before the change
+    else:
+        _write_off(session, job, _PAUSED, moment=moment, zone=zone)
     session.execute(
         update(_jobs)
         .where(_jobs.c.id == job.id)
@@ -108,9 +119,13 @@ def replan_one(
     )
 
 
-def pause(session: WriteSession, job: Job, moment: datetime, reason: str) -> None:
-    """The application's own pause of a job that is over or can't be read; its people are told."""
+def pause(session: WriteSession, job: Job, moment: datetime, reason: str, *, zone: ZoneInfo | None = None) -> None:
+    """The application's own pause of a job that is over or can't be read; its people are told.
+
+    Without the installation's `zone` of what it owed the first tick alone is written down.
+    """
     logger.error("Job %s (%s) is paused: %s", job.id, job.name, reason)
+    _write_off(session, job, f"{_PAUSED}: {reason.rstrip('.')}", moment=moment, zone=zone)
     session.execute(
         update(_jobs)
         .where(_jobs.c.id == job.id)
@@ -120,6 +135,11 @@ def pause(session: WriteSession, job: Job, moment: datetime, reason: str) -> Non
     paused = Paused(job_id=job.id, name=job.name, creator=job.created_by, reason=reason)
     telling.job_paused(session, paused, moment=moment)
     session.refresh(job)
+
+
+def _write_off(session: WriteSession, job: Job, why: str, *, moment: datetime, zone: ZoneInfo | None) -> None:
+    owed = owing.of(job, zone=zone, moment=moment)
+    owing.write_off(session, job, None if owed is None else owed.all(), why, moment=moment)
 
 
 def _unplanned() -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from cronjobs.models.executions import DUE, MISSED, RUNNING, SCHEDULED, SKIPPED
 from cronjobs.services import calls
 from cronjobs.services.calls import Call, Claim
 from cronjobs.services.runs import leases, states
-from cronjobs.services.runs.policies import Gap, Policy
+from cronjobs.services.runs.policies import Gap
 from crossfade import clock
 from crossfade.database.sessions import WriteSession
 
@@ -52,10 +52,10 @@ def skipped(job: Job, tick: datetime, reason: str, *, moment: datetime) -> Row:
     return _row(job, SKIPPED, tick, moment, error_message=reason)
 
 
-def missed(job: Job, gap: Gap, *, policy: Policy, moment: datetime) -> Row:
-    """Ticks that came and went, in one row."""
+def missed(job: Job, gap: Gap, why: str, *, moment: datetime) -> Row:
+    """Ticks that came and went, in one row. `why` ends a sentence: `in time (misfire_policy skip)`."""
     span = f"of {_shown(gap.first)}" if gap.count == 1 else f"from {_shown(gap.first)} to {_shown(gap.last)}"
-    reason = f"{gap.count} run(s), {span}, were not made in time (misfire_policy {policy.misfire})."
+    reason = f"{gap.count} run(s), {span}, were not made {why}."
     return _row(
         job,
         MISSED,

@@ -1,13 +1,19 @@
 """Changing a job: what isn't mentioned stays, what is stored is not judged by today's rules, and the plan follows."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cronjobs.models import Job, JobExecution, Notification
 from cronjobs.settings import Settings
 from cronjobs.testing.client import Api
 from cronjobs.testing.contents import contents
 from cronjobs.testing.jobs import WRITTEN_KEYS, add_category, add_team, create, day, store, stored, wanted, workflow
 from cronjobs.testing.worlds import Person
+from crossfade import clock
 
 
 def test_a_change_leaves_the_rest_as_it_was(api: Api, session: Session, settings: Settings, editor: Person) -> None:
@@ -215,6 +221,63 @@ def test_a_change_plans_the_next_run_anew(api: Api, session: Session, settings: 
     assert paused is None
     assert enabled.next_run_at is not None
     assert enabled.planned_at == enabled.updated_at
+
+
+def _owing(session: Session, settings: Settings, owner: Person, **fields: Any) -> tuple[Job, datetime]:
+    """A job of each minute of which nobody has claimed the last four ticks, and the latest of these."""
+    now = clock.naive_utc()
+    latest = now.replace(second=0, microsecond=0)
+    due = latest - timedelta(minutes=3)
+    stamps = {"next_run_at": due, "updated_at": due, "planned_at": due}
+    return store(session, settings, created_by=owner.id, cron_expression="* * * * *", **stamps, **fields), latest
+
+
+def _left(session: Session, job: Job) -> list[tuple[str | None, datetime | None, datetime | None, int | None]]:
+    session.rollback()
+    rows = session.scalars(select(JobExecution).where(JobExecution.job_id == job.id))
+    return [(row.state, row.missed_from, row.scheduled_for, row.missed_count) for row in rows]
+
+
+def test_ticks_that_nobody_claimed_leave_a_row_when_their_job_is_paused_and_nobody_is_told(
+    api: Api, session: Session, settings: Settings, editor: Person
+) -> None:
+    job, latest = _owing(session, settings, editor)
+
+    answer = api.put(f"/jobs/{job.id}", token=editor.token, json={"is_active": False})
+
+    assert answer.status == 200
+    ((state, first, last, count),) = _left(session, job)
+    # A minute may have passed meanwhile.
+    assert state == "missed"
+    assert (first, last) in {(latest - timedelta(minutes=3), latest + timedelta(minutes=late)) for late in (0, 1)}
+    assert count in {4, 5}
+    listed = api.get(f"/jobs/{job.id}/executions", token=editor.token).json["executions"]
+    assert "not made when the job was paused" in listed[0]["error_message"]
+    assert session.scalars(select(Notification.id)).all() == []
+    assert api.put(f"/jobs/{job.id}", token=editor.token, json={"is_active": True}).status == 200
+    enabled = stored(session, job.id).next_run_at
+    assert enabled is not None
+    assert enabled > latest
+
+
+def test_ticks_that_nobody_claimed_leave_a_row_when_their_schedule_is_changed_but_for_the_latest_which_is_run(
+    api: Api, session: Session, settings: Settings, editor: Person
+) -> None:
+    job, latest = _owing(session, settings, editor, name="changed")
+    renamed, _ = _owing(session, settings, editor, name="renamed")
+
+    api.put(f"/jobs/{job.id}", token=editor.token, json={"cron_expression": "0 0 1 1 *"})
+    api.put(f"/jobs/{renamed.id}", token=editor.token, json={"name": "another name"})
+
+    ((state, first, last, count),) = _left(session, job)
+    due = stored(session, job.id).next_run_at
+    assert due is not None
+    assert due in {latest, latest + timedelta(minutes=1)}
+    assert (state, first) == ("missed", latest - timedelta(minutes=3))
+    assert (last, count) == (due - timedelta(minutes=1), (due - latest) / timedelta(minutes=1) + 3)
+    # Its claim answers for all of them.
+    assert _left(session, renamed) == []
+    assert stored(session, renamed.id).next_run_at == latest - timedelta(minutes=3)
 
 
 def test_a_job_that_has_ended_needs_a_new_end_to_be_enabled(
