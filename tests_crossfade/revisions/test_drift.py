@@ -63,6 +63,15 @@ def test_an_index_over_an_expression_is_left_out_without_a_warning(connection):
     assert drift(connection, authors(Column("name", String(80)))) == []
 
 
+def test_a_key_to_a_table_with_a_quote_in_its_name_is_no_difference_and_no_warning(connection):
+    metadata = MetaData()
+    Table('quo"ted', metadata, Column("id", Integer, primary_key=True))
+    Table("readers", metadata, Column("quoted_id", ForeignKey('quo"ted.id')))
+    metadata.create_all(connection)
+
+    assert drift(connection, metadata) == []
+
+
 @pytest.mark.parametrize(
     ("actual", "expected", "sentence"),
     [
