@@ -3,21 +3,30 @@
 import asyncio
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
-from cronjobs.models import Job
+from cronjobs.models import Job, JobExecution
+from cronjobs.scheduler.ticker import Scheduler
+from cronjobs.services import runs
 from cronjobs.services.calls import Call
 from cronjobs.settings import Settings
 from cronjobs.testing import worlds
 from crossfade import clock
 from crossfade.database.sessions import begin_write
 from crossfade.project import Project
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PATIENCE = 60.0
+"""Seconds after which a test believes no more that something will happen."""
 
 # --- databases --------------------------------------------------------------------------------------------------------
 
@@ -90,6 +99,75 @@ def add_job(router):
         return job.id
 
     return add
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zone(settings):
+    return settings.zone
+
+
+@pytest.fixture
+def claim(write, zone):
+    """Claims what is due, at noon unless told otherwise."""
+
+    def claim_due(*, node="n1", stack="flask", now=NOON, **options):
+        return write(runs.claim_due, node=node, stack=stack, zone=zone, now=now, **options)
+
+    return claim_due
+
+
+@pytest.fixture
+def due(add_job):
+    """Adds a job of each minute that is due at noon."""
+
+    def add(name="nightly", *, tick=NOON, **fields):
+        return add_job(name, next_run_at=clock.naive_utc(tick), **fields)
+
+    return add
+
+
+@pytest.fixture
+def statuses(router):
+    """How many executions there are of each status."""
+
+    def count():
+        with router.session("flask") as session:
+            return Counter(session.scalars(select(JobExecution.status)))
+
+    return count
+
+
+@pytest.fixture
+def start(router, settings):
+    """Starts a scheduler for a stack; whatever happens, it is stopped."""
+    started = []
+
+    def scheduler(stack="flask", **changes):
+        made = Scheduler(router, settings.model_copy(update=changes), stack)
+        started.append(made)
+        made.start()
+        return made
+
+    yield scheduler
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """Waits until it is so, and returns what was answered."""
+
+    def wait(question):
+        latest = time.monotonic() + PATIENCE
+        while not (answer := question()):
+            assert time.monotonic() < latest, "it never happened"
+            time.sleep(0.02)
+        return answer
+
+    return wait
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -12,19 +11,9 @@ from sqlalchemy import select, update
 
 from cronjobs.models import Job, JobExecution, SchedulerNode, metadata
 from cronjobs.scheduler import ticker
-from cronjobs.scheduler.ticker import Scheduler
 from crossfade import clock, fence
 
 PATIENCE = 20.0
-
-
-def eventually(question):
-    """Waits until it is so."""
-    latest = time.monotonic() + PATIENCE
-    while not (answer := question()):
-        assert time.monotonic() < latest, "it never happened"
-        time.sleep(0.02)
-    return answer
 
 
 @pytest.fixture
@@ -39,39 +28,13 @@ def thaw(router):
     return lambda: fence.thaw(router.engine("flask"))
 
 
-@pytest.fixture
-def start(router, settings):
-    """Starts a scheduler; whatever happens, it is stopped."""
-    started = []
-
-    def scheduler():
-        started.append(Scheduler(router, settings, "flask"))
-        started[-1].start()
-        return started[-1]
-
-    yield scheduler
-    for each in started:
-        each.stop()
-
-
-@pytest.fixture
-def statuses(router):
-    """How many executions there are of each status."""
-
-    def count():
-        with router.session("flask") as session:
-            return Counter(session.scalars(select(JobExecution.status)))
-
-    return count
-
-
 def heartbeat(router):
     with router.session("flask") as session:
         return session.scalar(select(SchedulerNode.heartbeat_at))
 
 
 def test_nothing_is_fired_until_the_thaw_and_then_what_was_due(
-    start, add_job, freeze, thaw, target, statuses, router, caplog, monkeypatch
+    start, add_job, freeze, thaw, target, statuses, router, caplog, monkeypatch, eventually
 ):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(ticker, "_BEAT", timedelta(seconds=1))
@@ -96,7 +59,7 @@ def test_nothing_is_fired_until_the_thaw_and_then_what_was_due(
 
 
 def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
-    start, add_job, freeze, thaw, target, statuses, router, monkeypatch
+    start, add_job, freeze, thaw, target, statuses, router, monkeypatch, eventually
 ):
     """Its lease has run out meanwhile: it is not closed by who finds it so, but by who has run it."""
     monkeypatch.setattr(ticker, "_REAPING", timedelta(seconds=0.3))
@@ -121,7 +84,7 @@ def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
     eventually(lambda: statuses() == {"success": 1})
 
 
-def test_a_scheduler_that_is_stopped_meanwhile_leaves_the_list(start, add_job, freeze, session):
+def test_a_scheduler_that_is_stopped_meanwhile_leaves_the_list(start, add_job, freeze, session, eventually):
     freeze()
     scheduler = start()
     eventually(lambda: session.scalar(select(SchedulerNode.id)) or session.rollback())

@@ -24,6 +24,7 @@ from cronjobs.models.jobs import CRASH_POLICIES, MISFIRE_POLICIES, OVERLAP_POLIC
 from cronjobs.services import runs
 from cronjobs.services.calls import Outcome
 from cronjobs.services.runs import leases
+from crossfade import clock
 from crossfade.database.sessions import begin_write
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -42,10 +43,6 @@ jobs = strategies.fixed_dictionaries(
         "retry_delay_seconds": strategies.sampled_from([0, 60]),
     }
 )
-
-
-def naive(moment):
-    return moment.replace(tzinfo=None)
 
 
 def most_attempts(job):
@@ -79,13 +76,13 @@ def machine(router, zone):
                 for table in (Notification, JobExecution, Job):
                     session.execute(delete(table))
                 for number, policies in enumerate(wanted):
-                    stamps = dict.fromkeys(("created_at", "updated_at", "planned_at"), naive(NOON))
+                    stamps = dict.fromkeys(("created_at", "updated_at", "planned_at"), clock.naive_utc(NOON))
                     session.add(
                         Job(
                             name=f"job {number}",
                             cron_expression="* * * * *",
                             target_url="http://127.0.0.1:9/",
-                            next_run_at=naive(NOON),
+                            next_run_at=clock.naive_utc(NOON),
                             **stamps,
                             **policies,
                         )
@@ -158,7 +155,7 @@ def machine(router, zone):
                         side_by_side[job.id] += run.state == "running"
                 for job in known.values():
                     # Each tick up to the next one has its row: none is lost, and none is there twice.
-                    assert covered[job.id] == (job.next_run_at - naive(NOON)) / MINUTE
+                    assert covered[job.id] == (job.next_run_at - clock.naive_utc(NOON)) / MINUTE
                     assert job.overlap_policy == "allow" or side_by_side[job.id] <= 1
             assert max(self.calls.values(), default=0) <= 1
 

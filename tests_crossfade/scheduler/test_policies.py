@@ -14,6 +14,7 @@ from cronjobs.models.executions import STATUS_OF
 from cronjobs.services import runs
 from cronjobs.services.calls import Outcome
 from cronjobs.services.runs import leases, policies
+from crossfade import clock
 from crossfade.database.sessions import begin_write
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -23,26 +24,12 @@ MINUTE = timedelta(minutes=1)
 GOOD, BAD = Outcome(ok=True, status=200), Outcome(ok=False, status=500, error="The target answered 500.")
 
 
-def naive(moment):
-    return moment.replace(tzinfo=None)
-
-
-@pytest.fixture
-def claim(write, settings):
-    """Claims what is due, at noon unless told otherwise."""
-
-    def claim_due(*, now=NOON, node="n1", **options):
-        return write(runs.claim_due, node=node, stack="flask", zone=settings.zone, now=now, **options)
-
-    return claim_due
-
-
 @pytest.fixture
 def down(add_job):
     """Adds a job that was due at ten, and every half hour since."""
 
     def add(name="nightly", **fields):
-        return add_job(name, **{"cron_expression": HALF_HOURS, "next_run_at": naive(TEN), **fields})
+        return add_job(name, **{"cron_expression": HALF_HOURS, "next_run_at": clock.naive_utc(TEN), **fields})
 
     return add
 
@@ -117,7 +104,7 @@ def test_run_all_runs_each_after_the_other(claim, write, down, states, session):
 
     assert run_out(claim, write) == ["10:30", "11:00", "11:30", "12:00"]
     assert set(states().values()) == {"success"}
-    assert session.get(Job, job_id, populate_existing=True).next_run_at == naive(NOON + 30 * MINUTE)
+    assert session.get(Job, job_id, populate_existing=True).next_run_at == clock.naive_utc(NOON + 30 * MINUTE)
 
 
 def test_run_all_runs_them_side_by_side_where_they_may_overlap(claim, write, down):
@@ -155,7 +142,7 @@ def test_skip_runs_what_is_a_minute_late_and_nothing_older(late, expected, claim
 
 
 def test_a_week_of_minutes_is_one_row_and_one_look(claim, write, down, states):
-    down(cron_expression="* * * * *", next_run_at=naive(NOON - timedelta(days=7)))
+    down(cron_expression="* * * * *", next_run_at=clock.naive_utc(NOON - timedelta(days=7)))
 
     assert run_out(claim, write) == ["12:00"]
 
@@ -163,8 +150,10 @@ def test_a_week_of_minutes_is_one_row_and_one_look(claim, write, down, states):
 
 
 def test_many_ticks_to_catch_up_with_are_all_run_and_hold_up_nobody(claim, write, down, states):
-    down("busy", cron_expression="* * * * *", misfire_policy="run_all", next_run_at=naive(NOON - 150 * MINUTE))
-    down("other", cron_expression="0 0 1 1 *", next_run_at=naive(NOON - MINUTE))
+    down(
+        "busy", cron_expression="* * * * *", misfire_policy="run_all", next_run_at=clock.naive_utc(NOON - 150 * MINUTE)
+    )
+    down("other", cron_expression="0 0 1 1 *", next_run_at=clock.naive_utc(NOON - MINUTE))
 
     assert {each.job_name for each in claim()} == {"busy", "other"}
     assert len(run_out(claim, write)) == 0  # the first goes on
@@ -181,9 +170,9 @@ def test_a_job_runs_in_its_own_zone_from_its_first_day_to_its_last(claim, write,
     job = Job(name="j", cron_expression="0 9 * * *", cron_dialect="standard", is_active=True, timezone="Europe/Berlin")
     job.start_date = date(2026, 11, 25)
     runs.plan(job, zone=settings.zone, now=NOON)
-    assert job.next_run_at == naive(datetime(2026, 11, 25, 8, tzinfo=UTC))
+    assert job.next_run_at == clock.naive_utc(datetime(2026, 11, 25, 8, tzinfo=UTC))
 
-    add_job("last", timezone="America/New_York", end_date=date(2026, 11, 23), next_run_at=naive(NOON))
+    add_job("last", timezone="America/New_York", end_date=date(2026, 11, 23), next_run_at=clock.naive_utc(NOON))
     (claimed,) = claim(now=NOON + timedelta(days=1))
     assert claimed.scheduled_for == datetime(2026, 11, 24, 4, 59, tzinfo=UTC)
 
@@ -192,7 +181,7 @@ def test_a_job_runs_in_its_own_zone_from_its_first_day_to_its_last(claim, write,
 
 
 def test_a_tick_is_skipped_while_a_run_goes_on_and_nobody_is_told(claim, down, states, told):
-    down(next_run_at=naive(NOON))
+    down(next_run_at=clock.naive_utc(NOON))
     claim()
 
     assert claim(now=NOON + 30 * MINUTE) == []
@@ -202,7 +191,7 @@ def test_a_tick_is_skipped_while_a_run_goes_on_and_nobody_is_told(claim, down, s
 
 
 def test_ticks_queue_while_a_run_goes_on(claim, write, down, states):
-    down(next_run_at=naive(NOON), overlap_policy="queue")
+    down(next_run_at=clock.naive_utc(NOON), overlap_policy="queue")
     (first,) = claim()
     for number in (1, 2):
         assert claim(now=NOON + number * 30 * MINUTE) == []
@@ -215,7 +204,7 @@ def test_ticks_queue_while_a_run_goes_on(claim, write, down, states):
 
 def test_a_queue_has_an_end(claim, down, states, monkeypatch):
     monkeypatch.setattr(policies, "MOST_WAITING", 1)
-    down(next_run_at=naive(NOON), overlap_policy="queue")
+    down(next_run_at=clock.naive_utc(NOON), overlap_policy="queue")
 
     for number in range(3):
         claim(now=NOON + number * 30 * MINUTE)
@@ -224,7 +213,7 @@ def test_a_queue_has_an_end(claim, down, states, monkeypatch):
 
 
 def test_a_run_by_hand_counts_but_is_never_held_up(claim, router, down, states, session):
-    job_id = down(next_run_at=naive(NOON))
+    job_id = down(next_run_at=clock.naive_utc(NOON))
     with router.session("flask") as opened:
         job = opened.get(Job, job_id)
         for _ in range(2):
@@ -237,8 +226,10 @@ def test_a_run_by_hand_counts_but_is_never_held_up(claim, router, down, states, 
 
 
 def test_a_run_of_the_legacy_application_holds_up_nothing(claim, down, session):
-    job_id = down(next_run_at=naive(NOON))
-    session.add(JobExecution(job_id=job_id, status="running", trigger_type="scheduled", started_at=naive(NOON)))
+    job_id = down(next_run_at=clock.naive_utc(NOON))
+    session.add(
+        JobExecution(job_id=job_id, status="running", trigger_type="scheduled", started_at=clock.naive_utc(NOON))
+    )
     session.commit()
 
     assert len(claim()) == 1
@@ -247,7 +238,7 @@ def test_a_run_of_the_legacy_application_holds_up_nothing(claim, down, session):
 @pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 def test_a_tick_and_a_waiting_run_of_one_job_never_begin_side_by_side(router, settings, down, claim, write, states):
     """Two transactions at once: who comes second finds the job in hand, and leaves it alone."""
-    down(overlap_policy="queue", next_run_at=naive(NOON))
+    down(overlap_policy="queue", next_run_at=clock.naive_utc(NOON))
     (first,) = claim()
     claim(now=NOON + 30 * MINUTE)
     write(runs.finish, first, GOOD, now=NOON + 31 * MINUTE)
@@ -272,11 +263,11 @@ def longest(monkeypatch):
 
 
 def test_a_failed_run_is_tried_again_later_and_people_hear_of_the_end_alone(longest, claim, write, down, session, told):
-    down(next_run_at=naive(NOON), max_retries=2, retry_delay_seconds=60)
+    down(next_run_at=clock.naive_utc(NOON), max_retries=2, retry_delay_seconds=60)
     (first,) = claim()
     assert write(runs.finish, first, BAD, now=NOON)
     run = session.get(JobExecution, first.execution_id)
-    assert (run.state, run.due_at, run.attempt) == ("due", naive(NOON + MINUTE), 1)
+    assert (run.state, run.due_at, run.attempt) == ("due", clock.naive_utc(NOON + MINUTE), 1)
     assert (run.error_message, run.response_status, run.completed_at) == ("The target answered 500.", 500, None)
     assert claim(now=NOON + 59 * timedelta(seconds=1)) == []
 
@@ -321,10 +312,16 @@ def test_a_run_by_hand_is_not_tried_again(router, write, down, session):
 
 
 def test_runs_that_wait_end_when_their_job_is_paused(longest, claim, write, down, states, session, told):
-    down("retried", cron_expression="0 12 * * *", next_run_at=naive(NOON), max_retries=1, retry_delay_seconds=3600)
+    down(
+        "retried",
+        cron_expression="0 12 * * *",
+        next_run_at=clock.naive_utc(NOON),
+        max_retries=1,
+        retry_delay_seconds=3600,
+    )
     (claimed,) = claim()
     write(runs.finish, claimed, BAD, now=NOON)
-    queued = down("queued", next_run_at=naive(NOON), overlap_policy="queue")
+    queued = down("queued", next_run_at=clock.naive_utc(NOON), overlap_policy="queue")
     claim()
     claim(now=NOON + 30 * MINUTE)
     session.execute(update(Job).values(is_active=False, planned_at=Job.updated_at, updated_at=Job.updated_at))
@@ -341,7 +338,7 @@ def test_runs_that_wait_end_when_their_job_is_paused(longest, claim, write, down
 
 
 def test_a_run_whose_process_died_is_closed_as_unknown_and_told_once(claim, write, down, states, told):
-    down(next_run_at=naive(NOON), max_retries=5)
+    down(next_run_at=clock.naive_utc(NOON), max_retries=5)
     (claimed,) = claim()
 
     assert write(runs.reap, now=NOON + leases.LEASE + MINUTE) == 1
@@ -352,7 +349,7 @@ def test_a_run_whose_process_died_is_closed_as_unknown_and_told_once(claim, writ
 
 
 def test_a_run_whose_process_died_is_begun_again_where_its_job_wants_it(claim, write, down, states, told):
-    down(next_run_at=naive(NOON), on_crash="retry", cron_expression="0 0 1 1 *")
+    down(next_run_at=clock.naive_utc(NOON), on_crash="retry", cron_expression="0 0 1 1 *")
     claim()
     first = NOON + leases.LEASE + MINUTE
     write(runs.reap, now=first)
@@ -368,9 +365,9 @@ def test_a_run_whose_process_died_is_begun_again_where_its_job_wants_it(claim, w
 
 
 def test_what_is_in_flight_when_a_process_stops_is_given_up_at_once(claim, write, down, states):
-    down("fail", next_run_at=naive(NOON))
-    down("retry", next_run_at=naive(NOON), on_crash="retry")
-    down("lost", next_run_at=naive(NOON))
+    down("fail", next_run_at=clock.naive_utc(NOON))
+    down("retry", next_run_at=clock.naive_utc(NOON), on_crash="retry")
+    down("lost", next_run_at=clock.naive_utc(NOON))
     claims = claim()
     lost = next(each for each in claims if each.job_name == "lost")
     write(runs.finish, lost, GOOD, now=NOON)
@@ -412,7 +409,7 @@ def test_a_job_that_became_invalid_is_paused_with_a_note_and_stops_no_other(brok
 
 
 def test_a_waiting_run_of_a_job_that_became_invalid_ends(claim, write, down, states, session):
-    down(next_run_at=naive(NOON), max_retries=1, retry_delay_seconds=0)
+    down(next_run_at=clock.naive_utc(NOON), max_retries=1, retry_delay_seconds=0)
     (claimed,) = claim()
     write(runs.finish, claimed, BAD, now=NOON)
     session.execute(update(Job).values(on_crash="cry", planned_at=Job.updated_at, updated_at=Job.updated_at))
@@ -427,7 +424,7 @@ def test_a_waiting_run_of_a_job_that_became_invalid_ends(claim, write, down, sta
 
 
 def test_runs_that_are_handed_over_wait_and_are_taken_once(write, settings, down, states, session):
-    down(next_run_at=naive(NOON))
+    down(next_run_at=clock.naive_utc(NOON))
     (run_id,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON)
     assert states() == {"12:00": "due"}
     assert runs.takeable(session, limit=9, now=NOON) == [run_id]
@@ -443,7 +440,7 @@ def test_runs_that_are_handed_over_wait_and_are_taken_once(write, settings, down
 
 
 def test_a_worker_takes_no_run_before_its_time_nor_beside_another(write, settings, down, states):
-    down(next_run_at=naive(NOON), overlap_policy="queue")
+    down(next_run_at=clock.naive_utc(NOON), overlap_policy="queue")
     (first,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON)
     (second,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON + 30 * MINUTE)
 

@@ -1,6 +1,5 @@
 """A process that ticks on two databases: the anchor rules, and a job that is in both is fired once."""
 
-import time
 from collections import Counter
 from datetime import timedelta
 
@@ -16,17 +15,7 @@ from crossfade.database.sessions import begin_write
 from crossfade.project import Project
 from crossfade.router import Router
 
-PATIENCE = 60.0
 NEVER = "0 0 1 1 *"
-
-
-def eventually(question):
-    """Waits until it is so."""
-    latest = time.monotonic() + PATIENCE
-    while not (answer := question()):
-        assert time.monotonic() < latest, "it never happened"
-        time.sleep(0.05)
-    return answer
 
 
 @pytest.fixture
@@ -95,7 +84,7 @@ def start(router, settings):
         each.stop()
 
 
-def test_each_job_is_fired_once_wherever_it_is_and_whoever_ticks(add, found, start, router, target):
+def test_each_job_is_fired_once_wherever_it_is_and_whoever_ticks(add, found, start, router, target, eventually):
     add("flask", "flask")
     add("fastapi", "fastapi")
     add("both", "flask", "fastapi")
@@ -139,7 +128,7 @@ def test_the_switch_of_the_anchor_rules_in_the_other_database(add, router, setti
     assert claim(router, settings, "fastapi") == ["fastapi"]
 
 
-def test_without_the_anchor_nothing_is_fired(add, found, start, router, caplog):
+def test_without_the_anchor_nothing_is_fired(add, found, start, router, caplog, eventually):
     add("fastapi", "fastapi")
     with router.session("flask") as session:
         session.execute(text("ALTER TABLE scheduler_control RENAME TO hidden"))

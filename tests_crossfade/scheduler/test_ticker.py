@@ -1,4 +1,4 @@
-"""The scheduler itself: runs happen, go side by side, are written down, and nothing ends it but `stop`."""
+"""The scheduler itself: runs happen, go side by side, are written down, and it ends in order."""
 
 import asyncio
 import logging
@@ -8,57 +8,16 @@ import time
 from collections import Counter
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select, update
 
 from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
-from cronjobs.scheduler import flights, nodes, recorder, sites, ticker
-from cronjobs.scheduler.ticker import Scheduler
-from cronjobs.services import runs
-from cronjobs.services.runs import leases
+from cronjobs.scheduler import sites, ticker
 from crossfade import clock
 
 PATIENCE = 20.0
 
 
-def eventually(question):
-    """Waits until it is so."""
-    latest = time.monotonic() + PATIENCE
-    while not (answer := question()):
-        assert time.monotonic() < latest, "it never happened"
-        time.sleep(0.02)
-    return answer
-
-
-@pytest.fixture
-def start(router, settings):
-    """Starts a scheduler for a stack; whatever happens, it is stopped."""
-    started = []
-
-    def scheduler(stack="flask", **changes):
-        made = Scheduler(router, settings.model_copy(update=changes), stack)
-        started.append(made)
-        made.start()
-        return made
-
-    yield scheduler
-    for each in started:
-        each.stop()
-
-
-@pytest.fixture
-def statuses(router):
-    """How many executions there are of each status."""
-
-    def count():
-        with router.session("flask") as session:
-            return Counter(session.scalars(select(JobExecution.status)))
-
-    return count
-
-
-def test_a_due_job_is_fired_and_written_down(start, add_job, target, session, statuses):
+def test_a_due_job_is_fired_and_written_down(start, add_job, target, session, statuses, eventually):
     job_id = add_job(target_url=target.answers("/hook", 200, "thanks"), job_metadata='{"a": 1}')
 
     start()
@@ -71,7 +30,9 @@ def test_a_due_job_is_fired_and_written_down(start, add_job, target, session, st
     assert session.get(Job, job_id).next_run_at > row.scheduled_for
 
 
-def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(start, add_job, target, statuses, monkeypatch):
+def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(
+    start, add_job, target, statuses, monkeypatch, eventually
+):
     monkeypatch.setattr(ticker, "_REPLANNING", timedelta(seconds=0.1))
     monkeypatch.setattr(sites, "_OVERLAP", timedelta(minutes=5))
     scheduler = start()
@@ -84,7 +45,7 @@ def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(start, add_job, ta
     eventually(lambda: statuses()["success"] >= 1)
 
 
-def test_both_stacks_tick_and_each_run_happens_once(start, add_job, target, session, statuses):
+def test_both_stacks_tick_and_each_run_happens_once(start, add_job, target, session, statuses, eventually):
     target.answers("/hook")
     for number in range(40):
         add_job(f"job {number}", target_url=target.url("/hook"), cron_expression="0 0 1 1 *")
@@ -97,7 +58,7 @@ def test_both_stacks_tick_and_each_run_happens_once(start, add_job, target, sess
     assert set(Counter(session.scalars(select(JobExecution.job_id))).values()) == {1}
 
 
-def test_a_failing_target_a_slow_one_and_a_liar_hold_nobody_up(start, add_job, target, session, statuses):
+def test_a_failing_target_a_slow_one_and_a_liar_hold_nobody_up(start, add_job, target, session, statuses, eventually):
     async def hang(*_):
         await asyncio.sleep(60)
 
@@ -117,7 +78,9 @@ def test_a_failing_target_a_slow_one_and_a_liar_hold_nobody_up(start, add_job, t
     assert session.scalar(select(Job.is_active).where(Job.name == "nonsense")) is False
 
 
-def test_stopping_waits_for_the_runs_in_flight_and_writes_them_down(start, add_job, target, statuses, session):
+def test_stopping_waits_for_the_runs_in_flight_and_writes_them_down(
+    start, add_job, target, statuses, session, eventually
+):
     release = threading.Event()
 
     async def wait(_, writer):
@@ -141,7 +104,9 @@ def test_stopping_waits_for_the_runs_in_flight_and_writes_them_down(start, add_j
     assert session.scalar(select(SchedulerNode)) is None
 
 
-def test_stopping_gives_up_what_takes_too_long_as_its_job_wants_it(start, add_job, target, session, monkeypatch):
+def test_stopping_gives_up_what_takes_too_long_as_its_job_wants_it(
+    start, add_job, target, session, monkeypatch, eventually
+):
     """A run may take an hour, a stop may not."""
     monkeypatch.setattr(ticker, "DEADLINE", 0.1)
     monkeypatch.setattr(ticker, "_RECORDING", timedelta(seconds=3))
@@ -174,7 +139,7 @@ def test_after_stopping_nothing_is_claimed(start, add_job, target, statuses):
     assert statuses() == {}
 
 
-def test_a_scheduler_can_be_started_again(start, add_job, target, statuses):
+def test_a_scheduler_can_be_started_again(start, add_job, target, statuses, eventually):
     scheduler = start()
     scheduler.start()
     assert [each.name for each in threading.enumerate()].count("cronjobs-scheduler") == 1
@@ -187,7 +152,7 @@ def test_a_scheduler_can_be_started_again(start, add_job, target, statuses):
 
 
 def test_no_more_runs_than_allowed_go_side_by_side_and_the_rest_follow_at_once(
-    start, add_job, target, statuses, monkeypatch
+    start, add_job, target, statuses, monkeypatch, eventually
 ):
     monkeypatch.setattr(ticker, "MOST_RUNS", 3)
     flying, most = [], []
@@ -209,7 +174,7 @@ def test_no_more_runs_than_allowed_go_side_by_side_and_the_rest_follow_at_once(
     assert max(most) <= 3
 
 
-def test_runs_that_take_long_are_renewed(start, add_job, target, session, monkeypatch):
+def test_runs_that_take_long_are_renewed(start, add_job, target, session, monkeypatch, eventually):
     monkeypatch.setattr(ticker, "_RENEWAL", timedelta(seconds=0.1))
     release = threading.Event()
 
@@ -232,28 +197,7 @@ def test_runs_that_take_long_are_renewed(start, add_job, target, session, monkey
     release.set()
 
 
-def test_the_orphans_of_dead_processes_are_closed(start, add_job, session, statuses):
-    job_id = add_job(next_run_at=None)
-    past = clock.naive_utc() - timedelta(minutes=5)
-    with session.begin():
-        session.add(
-            JobExecution(
-                job_id=job_id,
-                status="running",
-                trigger_type="scheduled",
-                started_at=past,
-                scheduled_for=past,
-                owner="flask:gone:1:abc",
-                lease_until=past + leases.LEASE,
-            )
-        )
-
-    start()
-
-    eventually(lambda: statuses() == {"failed": 1})
-
-
-def test_a_node_is_seen_while_it_ticks(start, session, monkeypatch):
+def test_a_node_is_seen_while_it_ticks(start, session, monkeypatch, eventually):
     monkeypatch.setattr(ticker, "_BEAT", timedelta(seconds=0.1))
     start("fastapi")
 
@@ -266,7 +210,9 @@ def test_a_node_is_seen_while_it_ticks(start, session, monkeypatch):
     assert (node.stack, node.process) == ("fastapi", os.getpid())
 
 
-def test_while_the_switch_is_off_nothing_fires_and_afterwards_it_does(start, add_job, target, session, statuses):
+def test_while_the_switch_is_off_nothing_fires_and_afterwards_it_does(
+    start, add_job, target, session, statuses, eventually
+):
     with session.begin():
         session.add(SchedulerControl(id=1, owner="off"))
     add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
@@ -278,81 +224,6 @@ def test_while_the_switch_is_off_nothing_fires_and_afterwards_it_does(start, add
         session.execute(update(SchedulerControl).values(owner="flask"))
 
     eventually(lambda: statuses() == {"success": 1})
-
-
-def test_a_failing_database_is_logged_once_and_asked_again(start, add_job, target, statuses, monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
-    failing = threading.Event()
-    failing.set()
-    look = runs.is_anything_due
-
-    def sometimes(session):
-        if failing.is_set():
-            raise OperationalError("SELECT", {}, Exception("the database is away"))
-        return look(session)
-
-    monkeypatch.setattr(runs, "is_anything_due", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
-    start()
-    eventually(lambda: "can't claim" in caplog.text)
-    failing.clear()
-
-    eventually(lambda: statuses() == {"success": 1})
-    said = [record.getMessage() for record in caplog.records if "claim" in record.getMessage()]
-    assert len([line for line in said if "can't claim, and goes on trying" in line]) == 1
-    assert len([line for line in said if "can claim again" in line]) == 1
-
-
-def test_an_outcome_is_stored_once_the_database_is_back(start, add_job, target, statuses, monkeypatch):
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.02)
-    finish, refused = runs.finish_all, []
-
-    def sometimes(session, ended):
-        if len(refused) < 3:
-            refused.append(ended)
-            raise OperationalError("UPDATE", {}, Exception("the database is away"))
-        return finish(session, ended)
-
-    sometimes.__name__ = "finish_all"
-    monkeypatch.setattr(runs, "finish_all", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
-
-    start()
-
-    eventually(lambda: statuses() == {"success": 1})
-    assert len(target.received) == 1
-
-
-def test_an_unforeseen_error_does_not_end_it(start, add_job, target, statuses, monkeypatch, caplog):
-    claim, failures = runs.claim_due, []
-
-    def sometimes(session, **options):
-        if not failures:
-            failures.append(options)
-            raise ZeroDivisionError
-        return claim(session, **options)
-
-    monkeypatch.setattr(runs, "claim_due", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
-
-    start()
-
-    eventually(lambda: statuses() == {"success": 1})
-    assert "ZeroDivisionError" in caplog.text
-
-
-def test_a_run_that_was_claimed_before_a_long_freeze_does_not_happen(
-    start, add_job, target, session, statuses, monkeypatch
-):
-    """A lease is over when the process wakes up: somebody else may have closed the run."""
-    monkeypatch.setattr(flights, "_MARGIN", leases.LEASE)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
-
-    start()
-    eventually(lambda: statuses() == {"failed": 1})
-
-    assert target.received == []
-    assert "froze between claiming" in session.scalar(select(JobExecution.error_message))
 
 
 def test_apscheduler_does_not_fill_the_log(start, caplog):
@@ -374,121 +245,3 @@ def test_a_forked_child_has_no_scheduler_of_its_parent_s(start):
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert scheduler.running
-
-
-def test_a_database_without_the_tables_is_survived(start, session, world, caplog):
-    session.execute(text("ALTER TABLE scheduler_nodes RENAME TO hidden"))
-    session.commit()
-    try:
-        scheduler = start()
-        eventually(lambda: "can't beat" in caplog.text)
-        assert scheduler.running
-    finally:
-        session.execute(text("ALTER TABLE hidden RENAME TO scheduler_nodes"))
-        session.commit()
-
-
-def test_a_scheduler_that_does_not_end_in_time_is_left_behind_and_named(start, add_job, target, monkeypatch, caplog):
-    monkeypatch.setattr(ticker, "DEADLINE", 0.0)
-    monkeypatch.setattr(ticker, "_RECORDING", timedelta(seconds=0.1))
-    release, holding = threading.Event(), threading.Event()
-
-    def hold(session):
-        holding.set()
-        release.wait(PATIENCE)
-        return False
-
-    monkeypatch.setattr(runs, "is_anything_due", hold)
-    scheduler = start()
-    holding.wait(PATIENCE)
-
-    scheduler.stop()
-    said = caplog.text
-    release.set()
-
-    assert "did not end in time" in said
-    eventually(lambda: not scheduler.running)
-
-
-def test_a_scheduler_that_can_not_begin_says_so_to_who_starts_it(router, settings, monkeypatch):
-    def broken(*_, **__):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(ticker, "AsyncIOScheduler", broken)
-
-    with pytest.raises(ZeroDivisionError):
-        Scheduler(router, settings, "flask").start()
-
-
-def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(start, add_job, target, monkeypatch, caplog):
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=10.5))
-
-    def away(*_):
-        raise OperationalError("UPDATE", {}, Exception("the database is away"))
-
-    async def expire(_, writer):
-        monkeypatch.setattr(leases, "LEASE", timedelta())
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    away.__name__ = "finish_all"
-    monkeypatch.setattr(runs, "finish_all", away)
-    job_id = add_job(target_url=target.does("/hook", expire), cron_expression="0 0 1 1 *")
-
-    start()
-
-    eventually(lambda: "its outcome could not be stored" in caplog.text)
-    assert job_id in caplog.text
-
-
-def test_an_unforeseen_error_while_executing_ends_that_run_alone(start, add_job, target, statuses, monkeypatch, caplog):
-    finish = runs.finish
-
-    def fail_once(session, claim, outcome):
-        if claim.job_name == "cursed":
-            raise ZeroDivisionError
-        return finish(session, claim, outcome)
-
-    def fail_together(session, ended):
-        assert ended
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(runs, "finish", fail_once)
-    monkeypatch.setattr(runs, "finish_all", fail_together)
-    for name in ("cursed", "fine"):
-        add_job(name, target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
-
-    start()
-
-    # The cursed run is "running" before and after it fails: what is said of it tells the two apart.
-    eventually(lambda: "writing down how it went failed" in caplog.text)
-    eventually(lambda: statuses() == {"running": 1, "success": 1})
-
-
-def test_many_orphans_are_closed_in_portions(start, add_job, session, statuses, monkeypatch):
-    monkeypatch.setattr(runs, "reap", lambda opened, reap=runs.reap, **_: reap(opened, limit=2))
-    monkeypatch.setattr(runs.reap, "__name__", "reap")
-    monkeypatch.setattr(runs, "REAPED_AT_ONCE", 2)
-    job_id = add_job(next_run_at=None)
-    past = clock.naive_utc() - timedelta(hours=2)
-    with session.begin():
-        for _ in range(5):
-            session.add(JobExecution(job_id=job_id, status="running", trigger_type="manual", started_at=past))
-
-    start()
-
-    eventually(lambda: statuses() == {"failed": 5})
-
-
-def test_a_database_that_is_away_at_the_end_does_not_keep_it_from_ending(start, monkeypatch, caplog):
-    def away(*_, **__):
-        raise OperationalError("DELETE", {}, Exception("the database is away"))
-
-    away.__name__ = "leave"
-    monkeypatch.setattr(nodes, "leave", away)
-    scheduler = start()
-
-    scheduler.stop()
-
-    assert not scheduler.running
-    assert "could not take itself off the list of nodes" in caplog.text
