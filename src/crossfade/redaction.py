@@ -46,8 +46,14 @@ def mask_url(url: URL | str) -> str:
     try:
         url = make_url(url)
     except (ArgumentError, ValueError):
-        return mask(str(url))
+        return mask(_without_login(str(url)))
     text = url.render_as_string(hide_password=True)
     # Readable: a path is shown as the path that it is, in the name as in an option.
     name = url.database or ""
     return mask(text.replace(quote(name, safe=" +/"), name, 1).replace("%2F", "/"))
+
+
+def _without_login(text: str) -> str:
+    """`text`, which can't be read as a URL; where nothing says that it is one, what comes before an @ isn't shown."""
+    login, at, rest = text.rpartition("@")
+    return f"{MASK}{at}{rest}" if at and "://" not in login else text

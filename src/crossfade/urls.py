@@ -160,6 +160,12 @@ def _checked(url: URL, variable: str) -> URL:
     # libpq would fall back to the user's name and connect to a database that nobody asked for.
     if not url.database and "service" not in url.query:
         raise DatabaseUrlError(variable=variable, url=redaction.mask_url(url), reason="it names no database")
+    host = url.host or ""
+    if "@" in host or any(map(str.isspace, host)):
+        # What is read as the host's name is the end of a password: it is shown to nobody, and sent to no resolver.
+        shown = redaction.mask_url(url.set(host=host.rpartition("@")[2]))
+        reason = "an @ in a name or a password is written %40, a blank %20"
+        raise DatabaseUrlError(variable=variable, url=shown, reason=reason)
     return url
 
 

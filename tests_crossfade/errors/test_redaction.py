@@ -64,6 +64,11 @@ def test_a_password_with_a_blank_is_hidden_in_a_url_that_cannot_be_read():
     assert mask_url("postgresql://u:ge heim@h:port/x") == "postgresql://u:***@h:port/x"
 
 
+@pytest.mark.parametrize("text", ["postgresql//u:geheim@h/x", "u:ge heim@h/x", "postgresql:/u:ge@heim@h/x"])
+def test_what_lacks_its_scheme_is_shown_from_its_host_on(text):
+    assert mask_url(text) == "***@h/x"
+
+
 def test_text_that_is_no_url_is_masked_as_text():
     assert mask_url("u:p password=geheim") == "u:p password=***"
 

@@ -104,6 +104,9 @@ def test_other_drivers_are_refused_by_the_variable_that_names_them(text):
     [
         ("app.db", "no ://"),
         ("postgresql://u:geheim@h:port/x", "port"),
+        ("postgresql://u:ge@heim@h/x", "written %40"),
+        ("postgresql://u:ge@he im@h:5432/x", "a blank %20"),
+        ("postgresql//u:geheim@h/x", "no ://"),
         ("postgresql://u:geheim@h", "names no database"),
         ("postgresql://u:geheim@h/", "names no database"),
         ("sqlite://app.db", "three slashes"),
@@ -117,7 +120,8 @@ def test_what_cannot_be_read_is_refused_with_the_reason(text, words):
     with pytest.raises(DatabaseUrlError, match=words) as caught:
         canonical(text)
     assert "DATABASE_URL (environment)" in str(caught.value)
-    assert "u:geheim" not in str(caught.value)
+    assert "heim@" not in str(caught.value)
+    assert "he im" not in str(caught.value)
 
 
 def test_a_masked_password_is_recognised():

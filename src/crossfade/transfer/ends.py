@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
 
-from crossfade import fence
+from crossfade import fence, redaction
 from crossfade.database import probe
 from crossfade.database.engines import Engines
 from crossfade.errors import SelectionError
@@ -126,7 +126,9 @@ def _end(role: Role, named: str, settings: Settings, engines: Engines) -> End:
     elif "://" in named:
         route = resolve(at(settings, named, source=f"--{role}")).flask
     else:
-        raise SelectionError(reason=f"--{role} {named}: write flask, fastapi or the URL of a database")
+        raise SelectionError(
+            reason=f"--{role} {redaction.mask_url(named)}: write flask, fastapi or the URL of a database"
+        )
     if route.in_memory:
         reason = f"--{role} {named}: {route.masked} ({route.source}) lives in the memory of the process that uses it"
         raise SelectionError(reason=f"{reason}, so there is nothing for this one to read or write")
