@@ -20,7 +20,7 @@ from crossfade.cli.tables import aligned, key, more
 from crossfade.errors import SelectionError
 from crossfade.project import Project
 from crossfade.settings import Settings
-from crossfade.transfer import copying, ends
+from crossfade.transfer import copying, ends, newness
 from crossfade.transfer.ends import End
 from crossfade.transfer.plan import Plan
 from crossfade.transfer.reports import BadValue, Conflict, CopyReport, Policy, TableCopied
@@ -47,7 +47,10 @@ def copy(
     newest_by: Annotated[
         str | None,
         typer.Option(
-            "--newest-by", metavar="COLUMN", help="What --on-conflict newest compares.", show_default="updated_at"
+            "--newest-by",
+            metavar="COLUMN,TABLE.COLUMN",
+            help="What --on-conflict newest compares; with a table's name before it, in that table.",
+            show_default=newness.DEFAULT,
         ),
     ] = None,
     remap: Annotated[
@@ -101,6 +104,8 @@ def copy(
         )
         project = Project.find()
         plan = plan_of(project, tables=tables, exclude=exclude, with_parents=with_parents)
+        if newest_by is not None:
+            newness.ensure_known(newest_by, plan.shapes)
         settings = project.load("settings").load(root=project.root)
         with ends.ends(settings, source=source, target=target) as (here, there):
             report = _copied(project, settings, here, there, plan, options, as_json=as_json)
@@ -207,22 +212,34 @@ def _conflicts(report: CopyReport) -> list[str]:
         return []
     rows = "1 row meets" if report.conflicting_rows == 1 else f"{report.conflicting_rows:,} rows meet"
     shown = [_conflict(one) for one in report.conflicts[:_SHOWN]]
-    advice = []
+    advice = [_ADVICE[why] for why in _ADVICE if any(one.why == why for one in report.conflicts)]
     if (
         not any(one.columns or one.other for one in report.conflicts)
         and len(report.conflicts) == report.conflicting_rows
     ):
-        advice.append("all of them are alike: --on-conflict skip copies what isn't there yet")
-    elif any(one.other is None for one in report.conflicts):
-        advice.append("the same key: --on-conflict skip keeps the target's row, update takes the source's, newest one")
-    if any(one.other is not None for one in report.conflicts):
-        advice.append("another key: --remap takes both for one row, and lets what follows refer to the target's")
-    return [f"{rows} a row of the target:", *shown, *more(report.conflicting_rows, len(shown)), *advice]
+        advice = ["all of them are alike: --on-conflict skip copies what isn't there yet"]
+    undecided = ", ".join(dict.fromkeys(one.table for one in report.conflicts if one.why == "undecided"))
+    return [
+        f"{rows} a row of the target:",
+        *shown,
+        *more(report.conflicting_rows, len(shown)),
+        *(one.format(undecided=undecided) for one in advice),
+    ]
+
+
+_ADVICE = {
+    "exists": "the same key: --on-conflict skip keeps the target's row, update takes the source's, newest the later",
+    "undecided": "nothing says which row is newer: --newest-by TABLE.COLUMN names what does, or leave them to "
+    "a call of their own, --tables {undecided} with --on-conflict skip or update",
+    "clashes": "another key: --remap takes both for one row, and lets what follows refer to the target's",
+    "ambiguous": "no single row of the target can stand for it: bring those rows together by hand first",
+}
 
 
 def _conflict(one: Conflict) -> str:
     place = f"  {one.table} {key(one.key)}: "
     columns = ", ".join(one.columns)
+    doubt = ", and neither says which is newer" if one.why == "undecided" else ""
     if one.other is not None:
-        return f"{place}the target has this {columns} under {key(one.other)}"
-    return place + (f"is there with another {columns}" if columns else "is there, alike")
+        return f"{place}the target has this {columns} under {key(one.other)}{doubt}"
+    return place + (f"is there with another {columns}{doubt}" if columns else "is there, alike")

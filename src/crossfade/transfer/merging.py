@@ -8,10 +8,10 @@ Reading the rows, and which batch comes when, is left to the copy.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from crossfade.errors import CopyConflictError
-from crossfade.transfer import keys
+from crossfade.transfer import keys, newness
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.reports import Conflict, Policy
 from crossfade.transfer.shapes import Column, Reference, Shape, quoted
@@ -32,7 +32,7 @@ class Found:
     alike: int = 0
     """Of these, the same in every column."""
     undecided: int = 0
-    """Of these, differ and lack the column that says which is newer."""
+    """Meet a row that has other values, and neither says which is newer: no column does, or both lack its value."""
     clashing: int = 0
     """Have a unique value of a row with another key."""
     ambiguous: int = 0
@@ -91,7 +91,7 @@ class Merge:
         deferred: Sequence[Reference] = (),
         engine: EngineName,
         policy: Policy,
-        newest_by: str = "updated_at",
+        newest_by: str = newness.DEFAULT,
         remap: bool = False,
     ) -> "Merge":
         """For one of the tables of a copy. A reference that must not be null can't wait, so it isn't deferred."""
@@ -128,12 +128,15 @@ class Merge:
         rows, existing, alike, undecided = self._row(
             connection,
             f"SELECT (SELECT count(*) FROM {STAGED}), count(*), count(CASE WHEN NOT ({differs}) THEN 1 END),"
-            f" count(CASE WHEN {differs if self._undecidable else '1 = 0'} THEN 1 END)"
+            f" count(CASE WHEN {self._undecided} THEN 1 END)"
             f" FROM {STAGED} AS s JOIN {self._table} AS t ON {self._same_key}",
         )
-        examples = [*self._clash_examples(connection, limit), *self._key_examples(connection, limit)][:limit]
+        clashes = self._clash_examples(connection, limit) if clashing else []
+        examples = [*clashes, *self._key_examples(connection, limit)][:limit]
         if self.remap:
             self._remember(connection)
+            if clashing:
+                undecided += self._row(connection, f"SELECT count(*) FROM ({self._undecided_merges}) AS u")[0]
         return Found(rows, existing, alike, undecided, clashing, ambiguous, examples)
 
     def apply(self, connection: Any) -> Merged:
@@ -172,8 +175,13 @@ class Merge:
         return tuple(one for one in self.shape.columns if one.name not in self.shape.key)
 
     @property
-    def _undecidable(self) -> bool:
-        return self.policy == "newest" and all(one.name != self.newest_by for one in self.shape.columns)
+    def _undecided(self) -> str:
+        """SQL: whether the policy would have the newer row, and neither says which it is."""
+        if self.policy != "newest":
+            return "1 = 0"
+        column = newness.column_of(self.shape, self.newest_by)
+        differs = f"({self._any_differs(self._carried)})"
+        return differs if column is None else f"({differs} AND s.{column.quoted} IS NULL AND t.{column.quoted} IS NULL)"
 
     @property
     def _same_key(self) -> str:
@@ -192,10 +200,11 @@ class Merge:
         """SQL: whether the staged row's values replace the target's."""
         if self.policy == "update":
             return "1 = 1"
-        if self.policy != "newest" or self._undecidable:
+        column = newness.column_of(self.shape, self.newest_by) if self.policy == "newest" else None
+        if column is None:
             return "1 = 0"
-        newest = self.shape.column(self.newest_by).quoted
-        return f"(s.{newest} > t.{newest} OR (t.{newest} IS NULL AND s.{newest} IS NOT NULL))"
+        here, there = (newness.comparable(column, alias, self.engine) for alias in ("s", "t"))
+        return f"({here} > {there} OR (t.{column.quoted} IS NULL AND s.{column.quoted} IS NOT NULL))"
 
     def _rewrite(self, connection: Any) -> None:
         if not self.remap:
@@ -235,6 +244,16 @@ class Merge:
         if not clashing:
             return 0, 0
         return clashing, self._row(connection, f"SELECT count(*) FROM ({self._ambiguous}) AS a")[0]
+
+    @property
+    def _undecided_merges(self) -> str:
+        """SQL: the keys of staged rows that one row of the target can stand for, but differs, and neither is newer."""
+        source, target = (keys.framed(self.shape.key_columns, alias, self.engine) for alias in ("s", "t"))
+        return (
+            f"SELECT DISTINCT n.source_key FROM {_MET} AS n JOIN {STAGED} AS s ON {source} = n.source_key"
+            f" JOIN {self._table} AS t ON {target} = n.target_key"
+            f" WHERE {self._undecided} AND n.source_key NOT IN ({self._ambiguous})"
+        )
 
     def _remember(self, connection: Any) -> None:
         """Maps each staged row that meets one row of the target to it, for every set of columns others refer to."""
@@ -302,24 +321,39 @@ class Merge:
         return inserted
 
     def _key_examples(self, connection: Any, limit: int) -> list[Conflict]:
-        """Rows whose key exists in the target, those that differ first."""
+        """Rows whose key exists in the target and that the policy has no answer for, those that differ first."""
+        if self.policy not in {"error", "newest"}:
+            return []
+        refused = "1 = 1" if self.policy == "error" else self._undecided
         key = self.shape.key_columns
         texts = [one.kind.text(f"s.{one.quoted}", self.engine) for one in key]
         flags = [f"CASE WHEN {self._differs(one)} THEN 1 ELSE 0 END" for one in self._carried]
         rows = connection.execute(
             f"SELECT {', '.join((*texts, *flags))} FROM {STAGED} AS s JOIN {self._table} AS t ON {self._same_key}"
-            f" ORDER BY CASE WHEN {self._any_differs(self._carried)} THEN 0 ELSE 1 END LIMIT {limit}"
+            f" WHERE {refused} ORDER BY CASE WHEN {self._any_differs(self._carried)} THEN 0 ELSE 1 END LIMIT {limit}"
         ).fetchall()
         return [
             Conflict(
                 table=self.shape.name,
                 key=dict(zip(self.shape.key, row[: len(key)], strict=True)),
                 columns=tuple(one.name for one, differs in zip(self._carried, row[len(key) :], strict=True) if differs),
+                why="exists" if self.policy == "error" else "undecided",
             )
             for row in rows
         ]
 
     def _clash_examples(self, connection: Any, limit: int) -> list[Conflict]:
+        """Rows with a unique value of another row of the target, unless they are taken for one with it."""
+        if not self.remap:
+            return self._clashing(connection, "clashes", "1 = 1", limit)
+        return [
+            *self._clashing(connection, "ambiguous", f"source_key IN ({self._ambiguous})", limit),
+            *self._clashing(connection, "undecided", f"source_key IN ({self._undecided_merges})", limit),
+        ]
+
+    def _clashing(
+        self, connection: Any, why: Literal["clashes", "ambiguous", "undecided"], where: str, limit: int
+    ) -> list[Conflict]:
         size = len(self.shape.key)
         parts = [
             f"json_extract({side}, '$[{position}]')"
@@ -328,12 +362,15 @@ class Merge:
             for side in ("source_key", "target_key")
             for position in range(size)
         ]
-        rows = connection.execute(f"SELECT columns, {', '.join(parts)} FROM {_MET} LIMIT {limit}").fetchall()
+        rows = connection.execute(
+            f"SELECT columns, {', '.join(parts)} FROM {_MET} WHERE {where} LIMIT {limit}"
+        ).fetchall()
         return [
             Conflict(
                 table=self.shape.name,
                 key=dict(zip(self.shape.key, keyed[:size], strict=True)),
                 columns=tuple(columns.split(",")),
+                why=why,
                 other=dict(zip(self.shape.key, keyed[size:], strict=True)),
             )
             for columns, *keyed in rows

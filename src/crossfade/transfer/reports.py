@@ -60,6 +60,9 @@ class Conflict:
     """The key in the source."""
     columns: tuple[str, ...]
     """Of the same key: the columns that differ, none if the rows are alike. Otherwise the unique columns that clash."""
+    why: Literal["exists", "undecided", "clashes", "ambiguous"]
+    """Its key is there; it differs, and neither row says that it is newer; it has a unique value of a row with another
+    key; no single row can stand for it."""
     other: Mapping[str, Any] | None = None
     """The key of the row in the target, if it is another one."""
 

@@ -11,11 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from crossfade.transfer import keys, ledger
+from crossfade.transfer import keys, ledger, newness
 from crossfade.transfer.differences import Differing
 from crossfade.transfer.digests import Side
 from crossfade.transfer.framing import split
-from crossfade.transfer.kinds.moments import Date, Instant
 from crossfade.transfer.reports import Policy
 from crossfade.transfer.shapes import Reference, Shape
 from crossfade.transfer.transactions import execute, scalar
@@ -26,7 +25,7 @@ class Terms:
     """What a merge that took rows for one was asked for."""
 
     policy: Policy
-    newest_by: str = "updated_at"
+    newest_by: str = newness.DEFAULT
 
     @classmethod
     def noted(cls, connection: Any, *, source: str) -> Self | None:
@@ -61,12 +60,13 @@ def _has_its_values(target: Side, row: Differing, terms: Terms) -> bool:
 
 
 def _is_newer(row: Differing, by: str) -> bool:
-    """Whether the source's row is the newer one, as far as texts can tell."""
-    position = next((n for n, column in enumerate(row.shape.columns) if column.name == by), None)
-    if position is None or not isinstance(row.shape.columns[position].kind, Instant | Date):
+    """Whether the source's row is the newer one."""
+    column = newness.column_of(row.shape, by)
+    if column is None:
         return False
+    position = row.shape.columns.index(column)
     here, there = (split(frame or b"", row.shape.columns)[position] for frame in (row.source, row.target))
-    return here is not None and (there is None or here > there)
+    return newness.is_later(column, here, there)
 
 
 def _moved(target: Side, row: Differing) -> Differing | None:

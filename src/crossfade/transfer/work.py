@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from crossfade.transfer import quarantine
+from crossfade.transfer import newness, quarantine
 from crossfade.transfer.ends import End
 from crossfade.transfer.exclusions import Exclusions
 from crossfade.transfer.kinds import EngineName
@@ -24,8 +24,8 @@ class Options:
 
     policy: Policy = "error"
     """What happens to rows that are in the target already."""
-    newest_by: str = "updated_at"
-    """The column that policy `newest` compares."""
+    newest_by: str = newness.DEFAULT
+    """What policy `newest` compares: see `newness`."""
     remap: bool = False
     """Whether a row with the same unique values under another key is taken for the same row."""
     batch: int = BATCH

@@ -233,6 +233,47 @@ def test_a_policy_settles_conflicts(here, pair, people, run, target, options, ro
     assert [role for (role,) in run(new, "SELECT role FROM users ORDER BY id")] == roles
 
 
+@pytest.fixture
+def run_twice(run):
+    """Puts a run of a job into both databases, which the second has seen end."""
+
+    def fill(old, new):
+        for url, status, completed in ((old, "running", "NULL"), (new, "success", "'2026-01-01 00:01:00'")):
+            run(
+                url,
+                "INSERT INTO job_executions (id, job_id, status, trigger_type, started_at, completed_at)"
+                f" VALUES ('e1', 'j1', '{status}', 'manual', '2026-01-01 00:00:00', {completed})",
+            )
+
+    return fill
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_newest_stops_at_a_table_that_nobody_can_say_it_of_and_is_told_what_to_compare(
+    here, pair, people, run, run_twice, target
+):
+    old, new = pair("sqlite", target)
+    people(old)
+    here("copy")
+    run_twice(old, new)
+    run(old, "UPDATE jobs SET name = 'first', updated_at = '2026-02-02 00:00:00' WHERE id = 'j1'")
+
+    stopped = here("copy", "--on-conflict", "newest")
+    before = run(new, "SELECT name FROM jobs WHERE id = 'j1'")
+    told = here("copy", "--on-conflict", "newest", "--newest-by", "job_executions.completed_at")
+
+    assert (stopped.returncode, before) == (1, [("job 1",)])
+    assert "1 row meets a row of the target" in stopped.stdout
+    doubt = "job_executions id=e1: is there with another status, completed_at, and neither says which is newer"
+    assert doubt in stopped.stdout
+    assert "--newest-by TABLE.COLUMN names what does" in stopped.stdout
+    assert "--tables job_executions" in stopped.stdout
+    assert "alike" not in stopped.stdout
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert run(new, "SELECT name FROM jobs WHERE id = 'j1'") == [("first",)]
+    assert run(new, "SELECT status FROM job_executions") == [("success",)]
+
+
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
 def test_people_who_are_registered_on_both_sides_are_found_and_merged_when_asked_for(here, pair, people, run, target):
     old, new = pair("sqlite", target)
@@ -340,7 +381,13 @@ def test_conflicts_are_in_the_json_too(here, pair, people):
         (["--tables", "users", "--exclude", "users"], 2, "can't be asked for and excluded"),
         (["--resume", "--restart"], 2, "give one of them"),
         (["--newest-by", "created_at"], 2, "needs --on-conflict newest"),
+        (["--newest-by", "job.at", "--on-conflict", "newest"], 2, "no table job is copied"),
+        (["--newest-by", "nothing", "--on-conflict", "newest"], 2, "no such column"),
+        (["--newest-by", "users.role", "--on-conflict", "newest"], 2, "doesn't say what came later"),
+        (["--newest-by", "a,b", "--on-conflict", "newest"], 2, "TABLE.COLUMN"),
         (["--source", "flusk"], 2, "write flask, fastapi or the URL"),
+        (["--source", "postgresql//o:hunter2@db/x"], 2, "***@db/x: write flask, fastapi or the URL"),
+        (["--source", "postgresql://o:hunt@hunter2@db/x"], 2, "postgresql://o:***@db/x is not a database URL"),
         (["--target", "mysql://o:hunter2@db/x"], 2, "mysql:// is not supported"),
         (["--target", "postgresql://o:hunter2@no-such-host.invalid/x"], 3, "The host no-such-host.invalid"),
         (["--target", "sqlite:////nowhere/x.db"], 3, "There is no database /nowhere/x.db"),

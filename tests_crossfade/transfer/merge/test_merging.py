@@ -212,6 +212,36 @@ def test_newest_needs_its_column_for_rows_that_differ(side):
     assert found.conflicts("newest", remap=False) == 1
 
 
+def test_newest_does_not_guess_where_neither_row_has_a_time(side):
+    side.put("people", person("a", name="theirs", updated_at=None), person("same", updated_at=None))
+
+    found = side.find(
+        "people", person("a", name="ours", updated_at=None), person("same", updated_at=None), policy="newest"
+    )
+
+    assert found.undecided == 1
+    (example,) = found.examples
+    assert (example.key, example.columns, example.why) == ({"id": "a"}, ("name",), "undecided")
+
+
+def test_newest_does_not_guess_for_rows_that_are_taken_for_one(side):
+    side.put("people", person("b", email="ann@x", name="theirs", updated_at=None))
+
+    found = side.find("people", person("a", email="ann@x", name="ours", updated_at=None), policy="newest", remap=True)
+
+    assert (found.undecided, found.conflicts("newest", remap=True)) == (1, 1)
+    (example,) = found.examples
+    assert (example.key, example.other, example.why) == ({"id": "a"}, {"id": "b"}, "undecided")
+
+
+def test_one_instant_is_not_newer_than_itself_however_it_is_written(side):
+    side.put("people", person("a", name="theirs", updated_at="2020-01-01 00:00:00"))
+
+    side.bring("people", person("a", name="ours", updated_at="2020-01-01T00:00:00.000000"), policy="newest")
+
+    assert side.rows("people", "name") == [("theirs",)]
+
+
 def test_rows_that_came_since_they_were_looked_for_end_the_copy(side):
     side.put("people", person("a"))
 
