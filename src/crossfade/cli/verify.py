@@ -72,8 +72,8 @@ def verify(
                     report = verifying.verify(
                         here, there, plan, quick=quick, repair=repair, extra=extra, listener=listener
                     )
-                report.notes = plan.notes + report.notes
         if as_json:
+            report.notes = [*plan.notes, *report.notes]
             tell_json(report.as_dict())
         else:
             tell(*lines(report))
@@ -93,8 +93,17 @@ def lines(report: VerifyReport) -> list[str]:
         return shared(report.source, report.target)
     notes = [f"note: {one}" for one in report.notes]
     told = [f"{report.source} and {report.target}", *_table(report.tables), *notes, *outcome(report)]
-    if any(one.missing or one.extra or one.changed for one in report.tables) and not report.ok:
+    return [*told, *_advice(report)]
+
+
+def _advice(report: VerifyReport) -> list[str]:
+    """What to do about rows that differ, as far as that has not been done."""
+    left = {one.change for one in report.differences if not one.repaired}
+    told = []
+    if left and not any(one.repaired for one in report.tables):
         told.append("what was written to either since the copy differs, too; --repair copies what the source has")
+    if "extra" in left:
+        told.append("what the target has alone stays; --repair --extra quarantine puts it aside")
     return told
 
 
@@ -109,7 +118,8 @@ def shared(source: str, target: str) -> list[str]:
 
 def outcome(report: VerifyReport, *, met: bool = False) -> list[str]:
     """The verdict, and what doesn't agree; `met` says that rows of the source met others, and a policy settled it."""
-    shown = [_difference(one) for one in report.differences[:_SHOWN]]
+    first = sorted(report.differences, key=lambda one: one.repaired)
+    shown = [_difference(one) for one in first[:_SHOWN]]
     orphans = [_orphan(one) for one in report.orphans[:_SHOWN]]
     total = sum(one.missing + one.extra + one.changed for one in report.tables)
     told = [*shown, *more(total, len(shown)), *orphans, *more(len(report.orphans), len(orphans))]
@@ -118,7 +128,7 @@ def outcome(report: VerifyReport, *, met: bool = False) -> list[str]:
 
 def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
     repaired = sum(one.repaired for one in report.tables)
-    mended = f", after {repaired:,} repairs" if repaired else ""
+    mended = f", after {_counted(repaired, 'repair', 'repairs')}" if repaired else ""
     if report.ok:
         rows = sum(one.source_rows for one in report.tables)
         if report.quick:
@@ -126,9 +136,13 @@ def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
         if met or report.remapped or any(one.source_rows != one.target_rows for one in report.tables):
             return f"verified: all {rows:,} rows are in the target, as --on-conflict has them"
         return f"verified: both hold the same {rows:,} rows{mended}"
-    parts = [f"{total - repaired:,} rows differ"] if total > repaired else []
-    parts += [f"{len(report.orphans):,} rows refer to nothing"] if report.orphans else []
+    parts = [_counted(total - repaired, "row differs", "rows differ")] if total > repaired else []
+    parts += [_counted(len(report.orphans), "row refers", "rows refer") + " to nothing"] if report.orphans else []
     return f"not alike: {' and '.join(parts)}{mended}"
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def _table(tables: list[TableVerified]) -> list[str]:
@@ -144,11 +158,12 @@ def _difference(one: Difference) -> str:
     place = f"  {one.table} {key(one.key)}: "
     match one.change:
         case "missing":
-            return f"{place}missing in the target"
+            return f"{place}missing in the target{', copied' if one.repaired else ''}"
         case "extra":
-            return f"{place}in the target alone"
+            return f"{place}in the target alone{', put aside' if one.repaired else ''}"
         case "changed":
-            return f"{place}differs in {', '.join(one.columns)}" if one.columns else f"{place}differs"
+            columns = f" in {', '.join(one.columns)}" if one.columns else ""
+            return f"{place}{'differed' if one.repaired else 'differs'}{columns}{', repaired' if one.repaired else ''}"
 
 
 def _orphan(one: Orphan) -> str:

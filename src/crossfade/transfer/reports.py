@@ -76,6 +76,8 @@ class Difference:
     change: Literal["missing", "extra", "changed"]
     """Of the target: it lacks the row, has it alone, or has other values in `columns`."""
     columns: tuple[str, ...] = ()
+    repaired: bool = False
+    """Whether a repair has surely undone it: where very many rows are left, not all that it has are known by name."""
 
 
 @dataclass(frozen=True)

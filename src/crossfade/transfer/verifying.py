@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from crossfade.errors import SelectionError
@@ -21,7 +22,7 @@ from crossfade.transfer.digests import Side, SqliteSide, side
 from crossfade.transfer.ends import End
 from crossfade.transfer.plan import Plan
 from crossfade.transfer.repairing import Extra, Found
-from crossfade.transfer.reports import Listener, Silence, TableVerified, VerifyReport
+from crossfade.transfer.reports import Difference, Listener, Silence, TableVerified, VerifyReport
 from crossfade.transfer.standing import Terms
 from crossfade.transfer.transactions import by_hand
 
@@ -84,8 +85,9 @@ def verify(
         if found:
             report.notes += repairing.repair(source, target, plan, reader, other, found, extra=extra, listener=listener)
             with _opened(reader, other, plan, expectation, listener) as comparison:
-                again = comparison.tables([plan.shape(name) for name in found.tables], [])
-                _settle(report.tables, again)
+                left: list[Difference] = []
+                again = comparison.tables([plan.shape(name) for name in found.tables], left)
+                _settle(report, again, left)
                 report.orphans = comparison.orphans(plan.shapes, plan.metadata, equal=_equal(again))
     report.seconds = time.monotonic() - began
     return report
@@ -158,12 +160,21 @@ def _equal(tables: Collection[TableVerified]) -> bool:
     return not any(one.missing or one.extra or one.changed for one in tables)
 
 
-def _settle(tables: Collection[TableVerified], again: Collection[TableVerified]) -> None:
-    """Notes how much of what differed doesn't any more."""
-    left = {one.table: one for one in again}
-    for one in tables:
-        after = left.get(one.table)
+def _settle(report: VerifyReport, again: Collection[TableVerified], left: Collection[Difference]) -> None:
+    """Notes how much of what differed doesn't any more; `left` are the first rows that still do."""
+    standing = {one.table: one for one in again}
+    for one in report.tables:
+        after = standing.get(one.table)
         if after is not None:
             one.target_rows = after.target_rows
-            before = one.missing + one.extra + one.changed
-            one.repaired = max(0, before - after.missing - after.extra - after.changed)
+            one.repaired = max(0, _unlike(one) - _unlike(after))
+    still = [(one.table, one.key) for one in left]
+    named = {one.table: sum(table == one.table for table, _ in still) for one in again}
+    told = {one.table for one in again if named[one.table] == _unlike(one)}
+    report.differences = [
+        replace(one, repaired=one.table in told and (one.table, one.key) not in still) for one in report.differences
+    ]
+
+
+def _unlike(one: TableVerified) -> int:
+    return one.missing + one.extra + one.changed

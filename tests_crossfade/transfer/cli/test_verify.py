@@ -45,7 +45,9 @@ def test_what_differs_is_named_row_by_row_with_the_columns(here, copied, run, ta
     assert "pic_teams id=t2: missing in the target" in ended.stdout
     assert "pic_teams id=t3: in the target alone" in ended.stdout
     assert "not alike: 3 rows differ" in ended.stdout
-    assert ended.stdout.splitlines()[-1].startswith("what was written to either since the copy differs, too")
+    told = ended.stdout.splitlines()
+    assert told[-2].startswith("what was written to either since the copy differs, too")
+    assert told[-1].endswith("--repair --extra quarantine puts it aside")
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
@@ -60,8 +62,15 @@ def test_a_repair_copies_what_differs_and_keeps_what_the_target_alone_has(here, 
     assert run(new, "SELECT name FROM pic_teams ORDER BY id") == [("Team 1",), ("Team 2",), ("Team 3",)]
 
     run(old, "DELETE FROM pic_teams WHERE id = 't3'")
-    assert here("verify", "--repair").returncode == 1
+    run(new, "UPDATE pic_teams SET name = 'Theirs' WHERE id = 't1'")
+    ended = here("verify", "--repair")
+    assert ended.returncode == 1
     assert run(new, "SELECT count(*) FROM pic_teams") == [(3,)]
+    alone, mended, verdict, advice = ended.stdout.splitlines()[-4:]
+    assert alone == "  pic_teams id=t3: in the target alone"
+    assert mended == "  pic_teams id=t1: differed in name, repaired"
+    assert verdict.startswith("not alike: 1 row differs, after 1 repair (")
+    assert advice.endswith("--repair --extra quarantine puts it aside")
 
 
 def test_what_the_target_alone_has_can_be_put_aside(here, copied, run):
@@ -71,6 +80,7 @@ def test_what_the_target_alone_has_can_be_put_aside(here, copied, run):
     ended = here("verify", "--repair", "--extra", "quarantine")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "pic_teams id=t3: in the target alone, put aside" in ended.stdout
     assert run(new, "SELECT count(*) FROM pic_teams") == [(2,)]
     assert run(new, "SELECT table_name FROM crossfade_quarantine") == [("pic_teams",)]
 
@@ -110,7 +120,7 @@ def test_json_says_the_same(here, copied, run):
     answer = json.loads(ended.stdout)
     assert (ended.returncode, answer["ok"]) == (1, False)
     assert answer["differences"] == [
-        {"table": "pic_teams", "key": {"id": "t1"}, "change": "changed", "columns": ["name"]}
+        {"table": "pic_teams", "key": {"id": "t1"}, "change": "changed", "columns": ["name"], "repaired": False}
     ]
 
 
