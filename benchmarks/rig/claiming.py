@@ -23,9 +23,9 @@ def main() -> None:
     claimed, node = 0, f"{stack}:bench:{id(router)}"
     while True:
         with router.session(stack) as session:
-            got = runs.claim_due(begin_write(session), node=node, stack=stack, zone=settings.zone)
-            due = bool(got) or runs.is_anything_due(session)
-        claimed += len(got)
+            dealt = runs.claim_due(begin_write(session), node=node, stack=stack, zone=settings.zone)
+            due = dealt.count > 0 or runs.is_anything_due(session)
+        claimed += len(dealt.claims)
         if not due:
             break
     print(claimed, time.time(), flush=True)

@@ -33,7 +33,9 @@ def claim(journal, node, hearing, speaking):
         with router.session(stack) as session:
             if not runs.is_anything_due(session):
                 break
-            claims = runs.claim_due(begin_write(session), node=node, stack=stack, zone=settings.zone, limit=BATCH)
+            claims = runs.claim_due(
+                begin_write(session), node=node, stack=stack, zone=settings.zone, limit=BATCH
+            ).claims
         for each in claims:
             os.write(written, f"{each.job_id} {each.scheduled_for:%Y-%m-%dT%H:%M} {node}\n".encode())
             with router.session(stack) as session:

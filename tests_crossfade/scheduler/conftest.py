@@ -114,7 +114,7 @@ def claim(write, zone):
     """Claims what is due, at noon unless told otherwise."""
 
     def claim_due(*, node="n1", stack="flask", now=NOON, **options):
-        return write(runs.claim_due, node=node, stack=stack, zone=zone, now=now, **options)
+        return write(runs.claim_due, node=node, stack=stack, zone=zone, now=now, **options).claims
 
     return claim_due
 

@@ -208,7 +208,7 @@ def test_without_being_told_the_time_the_databases_clock_decides(write, zone, ad
     add_job("past", ago=timedelta(seconds=5))
     add_job("future", ago=timedelta(seconds=-5))
 
-    assert [each.job_name for each in write(runs.claim_due, node="n", stack="flask", zone=zone)] == ["past"]
+    assert [each.job_name for each in write(runs.claim_due, node="n", stack="flask", zone=zone).claims] == ["past"]
 
 
 def test_looking_for_due_jobs_uses_the_index(session, world):

@@ -95,7 +95,8 @@ def machine(router, zone):
         @rule(node=nodes, limit=strategies.sampled_from([1, 3, 50]), dies=strategies.booleans())
         def a_node_claims(self, node, limit, dies):
             options = {"node": node, "stack": "flask", "zone": zone, "limit": limit}
-            self.claims[node] += self.write(runs.claim_due, dies=dies, **options) or []
+            if dealt := self.write(runs.claim_due, dies=dies, **options):
+                self.claims[node] += dealt.claims
 
         @rule(node=nodes, ok=strategies.booleans(), dies=strategies.booleans())
         @precondition(lambda self: any(self.claims.values()))
@@ -166,7 +167,7 @@ def machine(router, zone):
             with router.session("flask") as session:
                 assert session.scalars(select(JobExecution.id).where(JobExecution.state == "running")).all() == []
             for _ in range(300):
-                claims = self.write(runs.claim_due, node="z", stack="flask", zone=zone)
+                claims = self.write(runs.claim_due, node="z", stack="flask", zone=zone).claims
                 if not claims:
                     break
                 self.write(runs.finish_all, [(claim, Outcome(ok=True)) for claim in claims])

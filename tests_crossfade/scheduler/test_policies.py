@@ -245,8 +245,8 @@ def test_a_tick_and_a_waiting_run_of_one_job_never_begin_side_by_side(router, se
     later = {"stack": "flask", "zone": settings.zone, "now": NOON + 60 * MINUTE}
 
     with router.session("flask") as one, router.session("flask") as other:
-        begun = runs.claim_due(begin_write(one), node="n1", **later)
-        beside = runs.claim_due(begin_write(other), node="n2", **later)
+        begun = runs.claim_due(begin_write(one), node="n1", **later).claims
+        beside = runs.claim_due(begin_write(other), node="n2", **later).claims
 
     assert [f"{each.scheduled_for:%H:%M}" for each in begun] == ["12:30"]
     assert beside == []
@@ -425,7 +425,7 @@ def test_a_waiting_run_of_a_job_that_became_invalid_ends(claim, write, down, sta
 
 def test_runs_that_are_handed_over_wait_and_are_taken_once(write, settings, down, states, session):
     down(next_run_at=clock.naive_utc(NOON))
-    (run_id,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON)
+    (run_id,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON).waiting
     assert states() == {"12:00": "due"}
     assert runs.takeable(session, limit=9, now=NOON) == [run_id]
     session.rollback()
@@ -441,8 +441,8 @@ def test_runs_that_are_handed_over_wait_and_are_taken_once(write, settings, down
 
 def test_a_worker_takes_no_run_before_its_time_nor_beside_another(write, settings, down, states):
     down(next_run_at=clock.naive_utc(NOON), overlap_policy="queue")
-    (first,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON)
-    (second,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON + 30 * MINUTE)
+    (first,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON).waiting
+    (second,) = write(runs.enqueue_due, stack="flask", zone=settings.zone, now=NOON + 30 * MINUTE).waiting
 
     assert write(runs.take, first, node="w1", stack="flask", now=NOON - MINUTE) is None
     assert write(runs.take, first, node="w1", stack="flask", now=NOON + 31 * MINUTE)

@@ -49,7 +49,7 @@ def claim(write):
     """What a process does that looks at `now`."""
 
     def look(now):
-        claims = write(runs.claim_due, node="n", stack="flask", zone=BERLIN, now=now)
+        claims = write(runs.claim_due, node="n", stack="flask", zone=BERLIN, now=now).claims
         for each in claims:
             write(runs.finish, each, Outcome(ok=True), now=now)
         return len(claims)

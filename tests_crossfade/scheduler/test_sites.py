@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
+from cronjobs.scheduler import nodes
 from cronjobs.scheduler.ticker import Scheduler
-from cronjobs.services import runs
+from cronjobs.services import backlog, runs
 from cronjobs.settings import Settings
 from crossfade import clock, revisions
 from crossfade.database.sessions import begin_write
@@ -75,8 +76,8 @@ def found(router):
 def start(router, settings):
     started = []
 
-    def scheduler(stack):
-        started.append(Scheduler(router, settings, stack))
+    def scheduler(stack, **changes):
+        started.append(Scheduler(router, settings.model_copy(update=changes), stack))
         started[-1].start()
 
     yield scheduler
@@ -108,10 +109,45 @@ def test_each_job_is_fired_once_wherever_it_is_and_whoever_ticks(add, found, sta
         assert session.scalars(select(SchedulerNode.id)).all() == []
 
 
+def test_copies_make_no_run_late_and_are_never_overdue(add, found, start, router, eventually):
+    overnight = {"next_run_at": clock.naive_utc() - timedelta(hours=8)}
+    for number in range(2 * runs.BATCH + 1):
+        add(f"copy {number}", "flask", "fastapi", **overnight)
+    with router.session("flask") as session:
+        session.execute(update(Job).values(next_run_at=None))
+    add("own", "fastapi")
+    with router.session("fastapi") as session:
+        assert backlog.overdue_seconds(session) > 3600
+
+    # One pass, which is at once: the next would be a minute later.
+    start("fastapi", scheduler_poll_seconds=60)
+
+    eventually(lambda: found("fastapi") == {"own": ["success"]})
+    assert found("flask") == {}
+    for stack in ("flask", "fastapi"):
+        with router.session(stack) as session:
+            assert backlog.overdue_seconds(session) == 0
+            assert nodes.status(session).counts["due_jobs"] == 0
+
+
+def test_a_run_that_was_copied_while_it_waited_is_not_overdue_for_long(add, found, start, router, eventually):
+    add("both", "flask", "fastapi", next_run_at=None)
+    waited = clock.naive_utc() - timedelta(hours=8)
+    with router.session("fastapi") as session:
+        stamps = {"started_at": waited, "due_at": waited, "scheduled_for": waited}
+        session.add(JobExecution(job_id="both", state="due", status="running", trigger_type="scheduled", **stamps))
+
+    start("flask")
+
+    eventually(lambda: found("fastapi") == {"both": ["skipped"]})
+    with router.session("fastapi") as session:
+        assert backlog.overdue_seconds(session) == 0
+
+
 def claim(router, settings, stack="fastapi"):
     with router.session("flask") as anchor, router.session("fastapi") as session:
         options = {"node": "n", "stack": stack, "zone": settings.zone, "anchor": anchor}
-        return [each.job_id for each in runs.claim_due(begin_write(session), **options)]
+        return [each.job_id for each in runs.claim_due(begin_write(session), **options).claims]
 
 
 def test_the_switch_of_the_anchor_rules_in_the_other_database(add, router, settings):

@@ -133,7 +133,7 @@ def test_inactive_users_get_nothing(end, told, session, world):
 
 def test_a_run_that_is_nobodys_any_more_is_told_once(router, add_job, told, write):
     add_job("nightly")
-    (claim,) = write(runs.claim_due, node="a", stack="flask", zone=clock.now().tzinfo)
+    (claim,) = write(runs.claim_due, node="a", stack="flask", zone=clock.now().tzinfo).claims
     later = clock.now() + 2 * leases.LEASE
 
     assert write(runs.reap, now=later) == 1
@@ -213,7 +213,7 @@ def test_a_paused_job_is_mailed_to_who_wants_to_hear_of_those(router, add_job, p
     add_job("ended", end_date=over, created_by=world.people["editor"].id)
 
     with router.session("flask") as session:
-        assert runs.claim_due(begin_write(session), node="a", stack="flask", zone=settings.zone) == []
+        assert runs.claim_due(begin_write(session), node="a", stack="flask", zone=settings.zone).claims == []
         pieces = news.taken(session)
 
     assert told() == {"admin": ["Job paused: ended"], "editor": ["Job paused: ended"]}
@@ -274,7 +274,7 @@ def miss(router, settings, world, add_job):
             add_job(f"job {number:02}", created_by=world.people["editor"].id, **late)
         add_job("zz nobody's", **late)
         with router.session("flask") as session:
-            assert runs.claim_due(begin_write(session), node="n", stack="flask", zone=settings.zone) == []
+            assert runs.claim_due(begin_write(session), node="n", stack="flask", zone=settings.zone).claims == []
             return news.taken(session)
 
     return missed

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cronjobs.scheduler.sites import Site, TroubleError
@@ -18,7 +19,9 @@ from cronjobs.services.runs import leases
 BATCH = 100
 """Runs that one transaction writes down: more holds the write lock for too long."""
 _LINGER_SECONDS = 0.05
-"""How long the first of a batch waits for company. What has to start meanwhile comes first."""
+"""How long the first of a batch waits for company."""
+_COURTESY_SECONDS = 0.5
+"""How long a batch waits for claims to be made, in whose way it would be: what has to start comes first."""
 _RETRY_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -53,7 +56,9 @@ class Recorder:
 
     async def _write(self) -> None:
         while self._line:
-            await asyncio.sleep(_LINGER_SECONDS)
+            if len(self._line) < BATCH:
+                await asyncio.sleep(_LINGER_SECONDS)
+            await self._give_way()
             batch = [self._line.popleft() for _ in range(min(BATCH, len(self._line)))]
             try:
                 await self._write_all(batch)
@@ -63,6 +68,11 @@ class Recorder:
                     _put_off(self._line)
                 self._line.extendleft(reversed(_still_ours(batch)))
                 await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _give_way(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_COURTESY_SECONDS), self._site.claiming:
+                pass
 
     async def _write_all(self, batch: Sequence[_Waiting]) -> None:
         """At once, and then what is left of it one by one."""

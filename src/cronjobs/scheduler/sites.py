@@ -78,6 +78,8 @@ class Site:
         self._anchor: Stack | None = anchor
         self._troubled: set[str] = set()
         self._is_skewed = False
+        self.skew = timedelta(0)
+        """By how much this machine's clock is ahead of the database's, as the last heartbeat found it."""
         self._reaping_from = 0.0
         self._replanned_at: datetime | None = None
         self.last_pass: dict[str, Any] = {"at": None, "claimed": 0, "reaped": 0, "replanned": 0}
@@ -105,7 +107,7 @@ class Site:
         with self._over_it() as anchor, self._router.session(self._stack) as session:
             # Looks, before the lock that a claim takes.
             if not (runs.may_fire(anchor or session, self._node.stack) and runs.is_anything_due(session)):
-                return Taken([], 0)
+                return Taken([], 0, 0)
             taken = self._executor.take(
                 begin_write(session),
                 node=self._node.name,
@@ -158,6 +160,7 @@ class Site:
                 "ahead of" if skew > 0 else "behind",
             )
         self._is_skewed = abs(skew) > MOST_SKEW
+        self.skew = timedelta(seconds=skew)
         self.last_pass["clock_skew_seconds"] = round(skew, 3)
 
     async def leave(self) -> None:

@@ -12,14 +12,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
-from cronjobs.scheduler import runner
+from cronjobs.scheduler import rhythm, runner
 from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.doors import Doors
 from cronjobs.scheduler.executors import chosen
@@ -163,13 +162,12 @@ class _Pulse:
             ("round of end dates", _UPKEEP, site.see_to_end_dates),
             ("digest", _UPKEEP, site.write_digest),
             ("pruning", _PRUNING, site.prune),
-            ("pass", poll, partial(self._pass, site)),
         ]
         if site.is_anchor:
             chores.insert(2, ("heartbeat", _BEAT, site.beat))
-        for name, interval, chore in chores:
-            # Now, and from then on at whole seconds, which is when runs become due.
-            trigger = IntervalTrigger(seconds=interval.total_seconds(), start_date=_whole_second(), timezone=UTC)
+        rhythms = [(name, rhythm.of_chores(interval), chore) for name, interval, chore in chores]
+        rhythms.append(("pass", rhythm.of_passes(poll, lambda: self.sites[0].skew), partial(self._pass, site)))
+        for name, trigger, chore in rhythms:
             named = f"{site.name} {name}"
             scheduler.add_job(self._guarded, trigger, args=(name, chore), id=named, next_run_time=clock.now())
 
@@ -233,8 +231,8 @@ class _Pulse:
                 taken = await site.claim(limit)
                 for claim in taken.claims:
                     self._begin(Flight(claim, site, reckoning))
-                claimed += taken.count
-                if taken.count < limit:
+                claimed += taken.made
+                if taken.seen < limit:
                     break
             site.last_pass |= {"at": clock.now().isoformat(), "claimed": claimed}
 
@@ -275,7 +273,3 @@ class _Pulse:
                 flight.reckoning = reckoning
             else:
                 flight.is_lost = True
-
-
-def _whole_second() -> datetime:
-    return clock.now().replace(microsecond=0) + timedelta(seconds=1)

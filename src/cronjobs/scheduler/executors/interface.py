@@ -17,8 +17,10 @@ class Taken:
 
     claims: list[Claim]
     """To be executed by this process, once the transaction is committed."""
-    count: int
-    """How many were dealt with, those that others will execute included."""
+    made: int
+    """How many there are, those that others will execute included."""
+    seen: int
+    """How many were dealt with, those that nobody will execute included: if it is the limit, there may be more."""
 
 
 class Executor(Protocol):

@@ -22,5 +22,5 @@ class LocalExecutor(Executor):
     def take(
         self, session: WriteSession, *, node: str, stack: Stack, zone: ZoneInfo, limit: int, anchor: Session | None
     ) -> Taken:
-        claims = runs.claim_due(session, node=node, stack=stack, zone=zone, limit=limit, anchor=anchor)
-        return Taken(claims, len(claims))
+        dealt = runs.claim_due(session, node=node, stack=stack, zone=zone, limit=limit, anchor=anchor)
+        return Taken(dealt.claims, len(dealt.claims), dealt.count)

@@ -34,12 +34,12 @@ class ProcrastinateExecutor(Executor):
         self, session: WriteSession, *, node: str, stack: Stack, zone: ZoneInfo, limit: int, anchor: Session | None
     ) -> Taken:
         if not runs.may_fire(anchor or session, stack):
-            return Taken([], 0)
+            return Taken([], 0, 0)
         if not queue.is_there(session):
             raise ExecutorError(
                 "SCHEDULER_EXECUTOR is procrastinate, and the database has no queue: run `crossfade worker --init`"
             )
         new = runs.enqueue_due(session, stack=stack, zone=zone, limit=limit, anchor=anchor)
-        queue.hand_over(session, new)
+        queue.hand_over(session, new.waiting)
         queue.hand_over(session, queue.without_task(session, runs.takeable(session, limit=SWEPT)))
-        return Taken([], len(new))
+        return Taken([], len(new.waiting), new.count)

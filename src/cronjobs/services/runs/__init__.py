@@ -9,7 +9,7 @@ say for how long a run is somebody's, and by which clock; `switch`, whose proces
 Calling targets is left to `cronjobs.scheduler`, what an expression means to `services.cron`.
 """
 
-from cronjobs.services.runs.claiming import BATCH, claim_due, enqueue_due, is_anything_due
+from cronjobs.services.runs.claiming import BATCH, Dealt, claim_due, enqueue_due, is_anything_due
 from cronjobs.services.runs.ending import REAPED_AT_ONCE, abandon, finish, finish_all, reap, renew
 from cronjobs.services.runs.manual import begin_manual
 from cronjobs.services.runs.planning import REPLANNED_AT_ONCE, is_anything_unplanned, plan, replan
@@ -20,6 +20,7 @@ __all__ = [
     "BATCH",
     "REAPED_AT_ONCE",
     "REPLANNED_AT_ONCE",
+    "Dealt",
     "abandon",
     "begin_manual",
     "claim_due",

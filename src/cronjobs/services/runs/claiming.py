@@ -47,6 +47,22 @@ _jobs = cast("Table", Job.__table__)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dealt:
+    """What became of what was due."""
+
+    claims: list[Claim]
+    """To be executed, once the transaction is committed and not before."""
+    waiting: list[str]
+    """New runs that wait to be taken, by their ids."""
+    count: int
+    """Due jobs that were seen to, whatever came of them, and runs that waited and begin: if it is the limit, there may
+    be more."""
+
+
+_NOTHING = Dealt(claims=[], waiting=[], count=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Turn:
     """A job that is due, and what becomes of its ticks."""
 
@@ -73,10 +89,10 @@ def claim_due(
     limit: int = BATCH,
     now: datetime | None = None,
     anchor: Session | None = None,
-) -> list[Claim]:
+) -> Dealt:
     """Takes up to `limit` due runs for `node`, new ones and such that waited, those due longest first.
 
-    They may be executed once the transaction is committed, not before. Nothing is taken while the scheduler's owner is
+    Nothing is taken while the scheduler's owner is
     another stack, or off. What is late or overlaps becomes what its job's policies say; each tick gets its row. A job
     that can't be read, or whose end date is over, is paused and holds up no other.
 
@@ -84,7 +100,7 @@ def claim_due(
     jobs that are there too are passed over here. `now` is for tests: on PostgreSQL the database's clock decides.
     """
     if not switch.may_fire(anchor or session, stack):
-        return []
+        return _NOTHING
     moment = moments.moment(session, now)
     ticking, resting = _due_jobs(session, moment, limit), waiting.lock(session, moment, limit)
     ticking, resting = _longest_due(ticking, resting, limit)
@@ -101,7 +117,9 @@ def claim_due(
         room -= sum(row.state == RUNNING for row in of_turn)
         made += of_turn
     stored = _store(session, turns, made, moment)
-    return claims + [rows.claim(row) for row in stored if row.state == RUNNING]
+    count = len(ticking) + len(claims)
+    claims += [rows.claim(row) for row in stored if row.state == RUNNING]
+    return Dealt(claims=claims, waiting=_waiting(stored), count=count)
 
 
 def enqueue_due(
@@ -112,13 +130,13 @@ def enqueue_due(
     limit: int = BATCH,
     now: datetime | None = None,
     anchor: Session | None = None,
-) -> list[str]:
-    """As `claim_due`, for whoever hands runs to others: new ones wait, to be taken with `take`; the ids of these.
+) -> Dealt:
+    """As `claim_due`, for whoever hands runs to others: new ones wait, to be taken with `take`.
 
     They may be handed over in the same transaction. Runs that wait already are listed by `takeable`.
     """
     if not switch.may_fire(anchor or session, stack):
-        return []
+        return _NOTHING
     moment = moments.moment(session, now)
     ticking = _due_jobs(session, moment, limit)
     ours = _ours(session, anchor, ticking, moment=moment, zone=zone)
@@ -126,7 +144,7 @@ def enqueue_due(
     turns = _turns(session, [job for job in ticking if job.id in ours], moment=moment, zone=zone)
     made = [row for turn in turns for row in _rows(turn, standing_of[turn.job.id], node=None, moment=moment, room=0)]
     stored = _store(session, turns, made, moment)
-    return [row.id for row in stored if row.state == DUE]
+    return Dealt(claims=[], waiting=_waiting(stored), count=len(ticking))
 
 
 def due_jobs(moment: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -244,6 +262,10 @@ def _store(session: WriteSession, turns: Sequence[_Turn], made: Sequence[Row], m
         logger.warning("Job %s (%s): %s", row.job.id, row.job.name, row.values["error_message"])
     misses.tell(session, [_missed(row) for row in missed], moment=moment)
     return stored
+
+
+def _waiting(stored: Sequence[Row]) -> list[str]:
+    return [row.id for row in stored if row.state == DUE]
 
 
 def _missed(row: Row) -> Ended:
