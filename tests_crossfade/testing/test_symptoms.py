@@ -11,7 +11,7 @@ HEAD = """
 import asyncio, shutil
 import pytest
 from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import MissingGreenlet, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from bookshop.models import Book, metadata
 
@@ -91,7 +91,7 @@ async def test_missing_greenlet(crossfade_router, async_session):
     book = Book(title="Emma")
     own.add(book)
     await own.commit()
-    with pytest.raises(StatementError, match="MissingGreenlet"):
+    with pytest.raises(MissingGreenlet, match="greenlet_spawn has not been called"):
         book.title
     assert await own.run_sync(lambda _: book.title) == "Emma"
     await own.close()

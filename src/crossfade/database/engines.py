@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool, Pool, QueuePool
 
 from crossfade import urls
-from crossfade.database import closing, dialects, faults, files, stamps
+from crossfade.database import closing, dialects, faults, files, stamps, trips
 from crossfade.errors import CrossfadeError, DatabaseInUseError, EngineRetiredError
 from crossfade.routes import Route
 
@@ -198,7 +198,7 @@ class Engines:
             if dialect.driver == "aiosqlite":
                 # If this fails, aiosqlite's own attempt would leave a thread that answers a loop which may be closed.
                 sqlite3.connect(*arguments, **options).close()
-            connection = dialect.connect(*arguments, **options)
+            connection: DBAPIConnection = trips.shortened(dialect.connect(*arguments, **options))
         except Exception as error:  # drivers raise their own errors, the system's and a time-out's
             raise faults.while_connecting(error, route) from error
         try:
