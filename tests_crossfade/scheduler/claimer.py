@@ -1,17 +1,21 @@
 """Processes that claim, for tests that kill them: `claimer.py JOURNAL NODE READING WRITING ...`.
 
 For each node, named as its stack and a number, one is forked, which hears and speaks through two inherited descriptors.
-It says `ready` and its id, waits for a line, claims in small batches until nothing is due, and says `batch` after each.
+The clock of `flask-1:-5` is five seconds slow. It says `ready` and its id, waits for a line, claims in small batches
+until nothing is due, and says `batch` after each; told `go SECONDS` it goes on, and reaps, for that long at least.
 What it executes, it writes to the journal first: one line for each run, appended in one write.
 """
 
 import os
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from cronjobs.services import runs
 from cronjobs.services.calls import Outcome
 from cronjobs.settings import load
+from crossfade import clock
 from crossfade.database.sessions import begin_write
 from crossfade.router import Router
 
@@ -24,15 +28,26 @@ def claim(journal, node, hearing, speaking):
         speaking.flush()
 
     stack = node.partition("-")[0]
+    true = clock.now
+    wrong = timedelta(seconds=float(node.partition(":")[2] or 0))
+    clock.now = lambda: true() + wrong
     settings = load()
     router = Router(settings, name=f"{stack}:claimer")
     written = os.open(Path(journal), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     say(f"ready {os.getpid()}")
-    hearing.readline()
+    _, _, seconds = hearing.readline().strip().partition(" ")
+    end = time.monotonic() + float(seconds or 0)
     while True:
         with router.session(stack) as session:
-            if not runs.is_anything_due(session):
+            is_due = runs.is_anything_due(session)
+            if not is_due and time.monotonic() > end:
                 break
+            if seconds:
+                runs.reap(begin_write(session))
+        if not is_due:
+            time.sleep(0.02)
+            continue
+        with router.session(stack) as session:
             claims = runs.claim_due(
                 begin_write(session), node=node, stack=stack, zone=settings.zone, limit=BATCH
             ).claims

@@ -54,8 +54,8 @@ class Claimer:
     def said_until_the_end(self):
         return [line.strip() for line in self._listens]
 
-    def go(self):
-        self._tells.write("go\n")
+    def go(self, seconds=""):
+        self._tells.write(f"go {seconds}\n")
         self._tells.flush()
 
     def close(self):
@@ -134,6 +134,32 @@ def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run
     assert write(runs.reap, now=clock.now() + leases.LEASE + timedelta(minutes=1)) == unfinished
     session.rollback()
     assert session.scalar(select(func.count()).where(JobExecution.status == "running")) == 0
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_a_clock_that_is_wrong_makes_no_run_early_double_missing_or_given_up(start, journal, session, write, add_job):
+    add_job("goes on", cron_expression="0 0 1 1 *")
+    (held,) = write(runs.claim_due, node="elsewhere", stack="flask", zone=clock.now().tzinfo).claims
+    due = clock.naive_utc() + timedelta(seconds=4)
+    dues = {add_job(f"job {number}", cron_expression="0 0 1 1 *", next_run_at=due): due for number in range(10)}
+    for number in range(30):
+        due += timedelta(milliseconds=70)
+        dues[add_job(f"later {number}", cron_expression="0 0 1 1 *", next_run_at=due)] = due
+    claimers, _ = start("flask-1:-5", "fastapi-2:5", "flask-3:3600")
+    early = session.scalar(select(func.count()).where(JobExecution.job_id.in_(dues)))
+
+    for each in claimers:
+        each.go((due - clock.naive_utc()).total_seconds() + 0.2)
+    assert [each.said_until_the_end()[-1] for each in claimers] == ["done"] * 3
+
+    called = [line.split()[0] for line in journal.read_text().splitlines()]
+    rows = session.scalars(select(JobExecution).where(JobExecution.job_id.in_(dues))).all()
+    assert early == 0
+    assert sorted(called) == sorted(row.job_id for row in rows) == sorted(dues)
+    assert {row.state for row in rows} == {"success"}
+    assert all(dues[row.job_id] == row.scheduled_for <= row.started_at <= row.completed_at for row in rows)
+    # The clock that is an hour fast has taken nobody's lease for over.
+    assert session.get(JobExecution, held.execution_id).state == "running"
 
 
 ENDING = """
