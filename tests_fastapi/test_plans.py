@@ -31,6 +31,9 @@ from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.testing import places, postgres
 
+# The large world is a database of its own.
+pytestmark = pytest.mark.crossfade(elsewhere=True)
+
 FEW = Size(jobs=4, executions=40, notifications=40)
 MANY = {
     "postgresql": Size(jobs=10_000, executions=1_000_000, notifications=200_000),

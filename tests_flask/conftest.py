@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,9 +10,9 @@ from flask.testing import FlaskClient
 from cronjobs.flask_app import create_app
 from cronjobs.testing.client import Answer, Api, Sender, fastapi_sender
 from cronjobs.testing.fixtures import *  # noqa: F403 - a conftest collects fixtures
-from cronjobs.testing.fixtures import Worlds
 from cronjobs.testing.worlds import World
 from crossfade.router import Router
+from crossfade.testing.databases import Database
 
 
 class FlaskSender:
@@ -41,6 +42,6 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def twin(world: World, all_worlds: Worlds) -> Api:
+def twin(world: World, crossfade_database: Database) -> Api:
     """The FastAPI stack on the same database."""
-    return Api(all_worlds.sender(world, fastapi_sender), "/api/v2")
+    return Api(crossfade_database.keep(fastapi_sender, partial(fastapi_sender, world.router)), "/api/v2")

@@ -182,6 +182,11 @@ class Router:
         if self._current is not None:
             await self._current.engines.adispose()
 
+    async def leave_loop(self) -> None:
+        """Closes the idle connections that only the running event loop can use: asyncpg's."""
+        if self._current is not None:
+            await self._current.engines.leave_loop()
+
     def _configuration(self, settings: Settings) -> _Configuration:
         engines = Engines(name=self.name, statement_timeout=settings.database_statement_timeout)
         return _Configuration(settings, resolve(settings), engines, caller())

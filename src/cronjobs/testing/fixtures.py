@@ -8,12 +8,10 @@ def open_sender():
 """
 
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
-from typing import Self
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import pytest
-from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from cronjobs.settings import Settings
@@ -21,15 +19,15 @@ from cronjobs.testing import hashing, worlds
 from cronjobs.testing.client import Api, Sender
 from cronjobs.testing.targets import target, unused_port
 from cronjobs.testing.worlds import Person, World
-from crossfade.project import Project
 from crossfade.router import Router
-from crossfade.testing import postgres
+from crossfade.testing.databases import Database, Databases, Seed
 
 __all__ = [
     "admin",
-    "all_worlds",
     "api",
     "cheap_passwords",
+    "crossfade_seed",
+    "crossfade_variables",
     "editor",
     "other",
     "router",
@@ -41,43 +39,6 @@ __all__ = [
     "world",
 ]
 
-DATABASES = ("sqlite", "postgresql")
-
-
-class Worlds:
-    """A world for each database, and a stack on each, made when a test first asks."""
-
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._root = Project.find().root
-        self._worlds: dict[str, World] = {}
-        self._senders: dict[tuple[str, object], Sender] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stack.close()
-
-    def world(self, database: str) -> World:
-        """The world in that kind of database."""
-        if database not in self._worlds:
-            self._worlds[database] = self._stack.enter_context(worlds.world(self._url(database), self._root))
-        return self._worlds[database]
-
-    def sender(self, world: World, open_sender: Callable[[Router], AbstractContextManager[Sender]]) -> Sender:
-        """A stack on that world."""
-        key = (world.router.route("flask").masked, open_sender)
-        if key not in self._senders:
-            self._senders[key] = self._stack.enter_context(open_sender(world.router))
-        return self._senders[key]
-
-    def _url(self, database: str) -> str | URL:
-        if database == "sqlite":
-            return f"sqlite:///{self._place / 'cronjobs_test.db'}"
-        return self._stack.enter_context(postgres.embedded()).database("cronjobs_test")
-
 
 @pytest.fixture(autouse=True)
 def cheap_passwords() -> Generator[None]:
@@ -87,17 +48,28 @@ def cheap_passwords() -> Generator[None]:
 
 
 @pytest.fixture(scope="session")
-def all_worlds(tmp_path_factory: pytest.TempPathFactory) -> Generator[Worlds]:
-    with Worlds(tmp_path_factory.mktemp("worlds")) as every:
-        yield every
+def crossfade_variables() -> dict[str, str]:
+    return worlds.VARIABLES
 
 
-@pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, all_worlds: Worlds) -> Generator[World]:
-    """The database and the people; put back after the test."""
-    chosen = all_worlds.world(request.param)
-    yield chosen
-    chosen.restore()
+@pytest.fixture(scope="session")
+def crossfade_seed() -> Seed:
+    return worlds.seed
+
+
+@pytest.fixture
+def world(crossfade_database: Database, crossfade_databases: Databases) -> World:
+    """The database of the test and the people in it; on each kind of database, and put back after the test."""
+    restore = partial(crossfade_databases.put_back, crossfade_database.kind)
+    made: World = crossfade_database.keep("world", lambda: nullcontext(_world(crossfade_database.router, restore)))
+    return made
+
+
+def _world(router: Router, restore: Callable[[], None]) -> World:
+    settings = router.settings
+    assert isinstance(settings, Settings)
+    with router.session("flask") as session:
+        return World(settings, router, worlds.people(session, settings), restore)
 
 
 @pytest.fixture
@@ -113,12 +85,12 @@ def router(world: World) -> Router:
 @pytest.fixture
 def api(
     world: World,
-    all_worlds: Worlds,
+    crossfade_database: Database,
     open_sender: Callable[[Router], AbstractContextManager[Sender]],
     prefix: str,
 ) -> Api:
     """The stack under test."""
-    return Api(all_worlds.sender(world, open_sender), prefix)
+    return Api(crossfade_database.keep(open_sender, partial(open_sender, world.router)), prefix)
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """A world to test in: an isolated database with people in it, put back after each test."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, select
+from sqlalchemy.orm import Session
 
 from cronjobs.models import PicTeam, User, metadata
 from cronjobs.models.users import ADMIN, USER, VIEWER
@@ -14,7 +15,7 @@ from cronjobs.settings import Settings
 from crossfade import clock, revisions
 from crossfade.project import Project
 from crossfade.router import Router
-from crossfade.testing.restore import Snapshot, take
+from crossfade.testing.restore import take
 
 PASSWORD = "correct horse"
 
@@ -38,11 +39,16 @@ class World:
     settings: Settings
     router: Router
     people: dict[str, Person]
-    snapshot: Snapshot
+    restore: Callable[[], None]
+    """Makes everything as it was at the beginning."""
 
-    def restore(self) -> None:
-        """Makes everything as it was at the beginning."""
-        self.snapshot.restore()
+
+VARIABLES = {
+    "WEBHOOK_ALLOW_PRIVATE": "true",
+    # Whatever else is set, a test fires nothing.
+    "SCHEDULER_ENABLED": "true",
+}
+"""What every test needs besides a database."""
 
 
 @contextmanager
@@ -55,9 +61,7 @@ def world(url: URL | str, root: Path, variables: Mapping[str, str] | None = None
     environ = {
         "TESTING": "true",
         "TEST_DATABASE_URL": given,
-        "WEBHOOK_ALLOW_PRIVATE": "true",
-        # Whatever else is set, a test fires nothing.
-        "SCHEDULER_ENABLED": "true",
+        **VARIABLES,
         **(variables or {}),
     }
     settings = Settings.load(root=root, environ=environ)
@@ -66,7 +70,7 @@ def world(url: URL | str, root: Path, variables: Mapping[str, str] | None = None
         revisions.initialise(router, Project.find(root))
         people = add_people(router, settings)
         with closing(take(router.engine("flask"), metadata)) as snapshot:
-            yield World(settings, router, people, snapshot)
+            yield World(settings, router, people, snapshot.restore)
     finally:
         router.dispose()
 
@@ -74,17 +78,26 @@ def world(url: URL | str, root: Path, variables: Mapping[str, str] | None = None
 def add_people(router: Router, settings: Settings) -> dict[str, Person]:
     """An admin, two editors, a viewer and a team, in the database of the router."""
     with router.session("flask") as session:
-        session.add(PicTeam(slug="platform", name="Platform", slack_handle="@platform"))
-        users = [_user(name, role) for name, role in _ROLES.items()]
-        session.add_all(users)
+        seed(session)
         session.flush()
-        now = clock.now()
-        return {
-            user.username: Person(
-                user.id, user.username, user.email, user.role, tokens.issue(user, settings, "access", at=now)
-            )
-            for user in users
-        }
+        return people(session, settings)
+
+
+def seed(session: Session) -> None:
+    """Adds them."""
+    session.add(PicTeam(slug="platform", name="Platform", slack_handle="@platform"))
+    session.add_all(_user(name, role) for name, role in _ROLES.items())
+
+
+def people(session: Session, settings: Settings) -> dict[str, Person]:
+    """Those that `seed` has added, signed in, by name."""
+    now = clock.now()
+    return {
+        user.username: Person(
+            user.id, user.username, user.email, user.role, tokens.issue(user, settings, "access", at=now)
+        )
+        for user in session.scalars(select(User).where(User.username.in_(_ROLES)))
+    }
 
 
 _ROLES = {"admin": ADMIN, "editor": USER, "other": USER, "viewer": VIEWER}

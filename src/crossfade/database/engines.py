@@ -142,6 +142,13 @@ class Engines:
                     made.closing = closing.close(made.asynchronous, made.loop)
         self._let_memory_go()
 
+    async def leave_loop(self) -> None:
+        """The same, but of those engines alone that belong to the running event loop."""
+        for made in self._all():
+            if made.asynchronous is not None and made.loop is not None and made.loop() is closing.running_loop():
+                with closing.latecomers_closed(made.engine):
+                    await made.asynchronous.dispose()
+
     def _all(self) -> list[_Made]:
         with self._lock:
             return list(self._made.values())

@@ -1,5 +1,8 @@
 """The OpenAPI document is true of both stacks."""
 
+from collections.abc import Generator
+from contextlib import closing
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -36,12 +39,13 @@ def _below(prefix: str, operation: str) -> str:
 
 
 @pytest.fixture
-def before(known: Known, world: World) -> Snapshot:
+def before(known: Known, world: World) -> Generator[Snapshot]:
     """The way back to one of everything."""
-    return take(world.router.engine("flask"), metadata)
+    with closing(take(world.router.engine("flask"), metadata)) as snapshot:
+        yield snapshot
 
 
-@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("crossfade_database", ["sqlite"], indirect=True)
 def test_every_answer_is_as_the_document_says(
     world: World, api: Api, prefix: str, known: Known, before: Snapshot, target: Target
 ) -> None:
