@@ -83,6 +83,8 @@ class Audit:
         self._made: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
         self._out: dict[int, Out] = {}
         self._guard: Guard | None = None
+        self._last: Guard | None = None
+        """The one before, whose pools needn't be asked again if the next test is on the same database."""
         self._early: list[weakref.ref[Engine]] = []
 
     @contextmanager
@@ -125,10 +127,7 @@ class Audit:
         Before the first such block it looks at those of `note_early`; later ones are met when they connect. Raises
         ConfigurationError, naming both databases and where the engine was made, for one that is on another.
         """
-        with engine.connect() as connection:
-            identity = _identity(connection)
-        name = f"{redaction.mask_url(engine.url)} ({source})"
-        guard = Guard(name, identity, ours, WeakSet([engine.pool]), [])
+        guard = self._guarding(engine, source, ours)
         if self._strangers(guard):
             # An engine that nobody holds any more, and that was part of a circle, is nobody's.
             gc.collect()
@@ -140,7 +139,7 @@ class Audit:
         try:
             yield guard
         finally:
-            self._guard = None
+            self._guard, self._last = None, guard
 
     def out(self) -> set[int]:
         """The connections that are out at the moment; to be compared with `left`."""
@@ -158,6 +157,13 @@ class Audit:
                     finished(AsyncEngine(engine).dispose)
                 else:
                     engine.dispose()
+
+    def _guarding(self, engine: Engine, source: str, ours: Callable[[Engine], bool]) -> Guard:
+        name, last = f"{redaction.mask_url(engine.url)} ({source})", self._last
+        if last is not None and last.name == name and engine.pool in last.proven and _is_still(last.identity, engine):
+            return Guard(name, last.identity, ours, last.proven, [])
+        with engine.connect() as connection:
+            return Guard(name, _identity(connection), ours, WeakSet([engine.pool]), [])
 
     def _strangers(self, guard: Guard) -> list[str]:
         early = [engine for engine in (reference() for reference in self._early) if engine is not None]
@@ -245,6 +251,14 @@ def _identity(connection: Connection) -> Identity:
     finally:
         cursor.close()
         connection.connection.rollback()
+
+
+def _is_still(identity: Identity, engine: Engine) -> bool:
+    """Whether that is still what the database would say: a file may have been replaced."""
+    if engine.dialect.name != "sqlite":
+        return True
+    path = Path(engine.url.database or "")
+    return path.is_file() and _file(path) == identity
 
 
 def _file(path: Path) -> Identity:
