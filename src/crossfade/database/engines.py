@@ -22,10 +22,11 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool, Pool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 
 from crossfade import urls
 from crossfade.database import closing, dialects, faults, files, stamps, trips
+from crossfade.database.pools import WanderingPool
 from crossfade.errors import CrossfadeError, DatabaseInUseError, EngineRetiredError
 from crossfade.routes import Route
 
@@ -87,7 +88,7 @@ class Engines:
         bound = route.async_driver == "asyncpg"
         loop = closing.running_loop() if bound else None
         # Asked outside a loop, none of its connections may outlive their use: the next one may come from another loop.
-        pool = NullPool if bound and loop is None else AsyncAdaptedQueuePool
+        pool = NullPool if bound and loop is None else WanderingPool
         key = (_identity(route), route.async_driver or "async", id(loop) if loop else 0)
         with self._lock:
             made = self._made.get(key)
