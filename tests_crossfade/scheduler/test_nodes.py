@@ -52,6 +52,19 @@ def test_a_node_that_leaves_is_gone(session, write, node):
     assert nodes.status(session).nodes == []
 
 
+def test_a_heartbeat_finds_how_far_the_clock_is_from_the_databases(session, write, node, monkeypatch):
+    true, wrong = clock.now, timedelta(seconds=5)
+    monkeypatch.setattr(clock, "now", lambda: true() + wrong)
+
+    skew = write(nodes.beat, node)
+
+    if session.get_bind().dialect.name == "postgresql":
+        assert skew.least < wrong <= skew.most
+        assert skew.least.total_seconds() < skew.seconds < skew.most.total_seconds()
+    else:  # the database asks this machine
+        assert skew.least == skew.most == timedelta(0)
+
+
 def test_a_dead_node_is_forgotten_after_an_hour_and_not_earlier(session, write, node):
     dead, dying = Node("fastapi", host="dead"), Node("fastapi", host="dying")
     for each, age in ((dead, timedelta(minutes=61)), (dying, timedelta(minutes=59))):

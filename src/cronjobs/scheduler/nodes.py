@@ -62,6 +62,20 @@ class NodeSeen:
 
 
 @dataclass(frozen=True)
+class Skew:
+    """By how much this machine's clock is ahead of the database's, by which runs are due."""
+
+    least: timedelta
+    most: timedelta
+    """They differ by how long the database took to answer."""
+
+    @property
+    def seconds(self) -> float:
+        """What is likely."""
+        return ((self.least + self.most) / 2).total_seconds()
+
+
+@dataclass(frozen=True)
 class Standing:
     """What the anchor database knows: whose processes may fire, and which there are."""
 
@@ -93,16 +107,13 @@ class Status:
     """Of the node that showed life last: at, claimed, reaped, replanned."""
 
 
-def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None = None) -> float:
-    """Says that `node` is alive, and forgets nodes that have not been for an hour.
-
-    Returns by how many seconds this machine's clock is ahead of the database's, by which runs are due; on SQLite there
-    is but one.
-    """
+def beat(session: WriteSession, node: Node, *, last_pass: dict[str, Any] | None = None) -> Skew:
+    """Says that `node` is alive, and forgets nodes that have not been for an hour."""
     before = clock.naive_utc()
     now = moments.moment(session, None)
-    skew = (before + (clock.naive_utc() - before) / 2 - now).total_seconds()
-    skew = skew if session.get_bind().dialect.name == "postgresql" else 0.0
+    skew = Skew(before - now, clock.naive_utc() - now)
+    if session.get_bind().dialect.name != "postgresql":
+        skew = Skew(timedelta(0), timedelta(0))  # there is but one clock
     written = None if last_pass is None else json.dumps(last_pass)
     beaten = session.execute(
         update(SchedulerNode)

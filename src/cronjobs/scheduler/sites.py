@@ -9,6 +9,7 @@ done, and that a run happens once, is left to `ticker` and to `services.runs`.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 from cronjobs.scheduler import nodes
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.executors import Executor, Taken
-from cronjobs.scheduler.nodes import Node
+from cronjobs.scheduler.nodes import Node, Skew
 from cronjobs.services import digest, maintenance, news, retention, rounds, runs
 from cronjobs.services.calls import Claim, Outcome
 from cronjobs.settings import Settings
@@ -36,6 +37,8 @@ MOST_SKEW = 1.0
 """Seconds by which a machine's clock may differ from the database's without a warning."""
 _OVERLAP = timedelta(seconds=60)
 """How far back each look for changed jobs reaches over the last one: a transaction may commit late, a clock be slow."""
+_HEARTBEATS = 12
+"""Of so many the one that was answered fastest says how far the clocks are apart."""
 _BREATH_SECONDS = 0.2
 """Between two batches of what is deleted or planned anew, in which everybody else gets to write."""
 
@@ -78,8 +81,7 @@ class Site:
         self._anchor: Stack | None = anchor
         self._troubled: set[str] = set()
         self._is_skewed = False
-        self.skew = timedelta(0)
-        """By how much this machine's clock is ahead of the database's, as the last heartbeat found it."""
+        self._skews: deque[Skew] = deque(maxlen=_HEARTBEATS)
         self._reaping_from = 0.0
         self._replanned_at: datetime | None = None
         self.last_pass: dict[str, Any] = {"at": None, "claimed": 0, "reaped": 0, "replanned": 0}
@@ -96,6 +98,11 @@ class Site:
     def is_anchor(self) -> bool:
         """Whether the switch and the list of nodes are here."""
         return self._anchor is None
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much this machine's clock is ahead of the database's at most: who waits for it is never too early."""
+        return min((each.most for each in self._skews), default=timedelta(0))
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -151,7 +158,9 @@ class Site:
 
     async def beat(self) -> None:
         """Shows that the process is alive."""
-        skew = await self.write(nodes.beat, self._node, last_pass=self.last_pass)
+        found = await self.write(nodes.beat, self._node, last_pass=self.last_pass)
+        self._skews.append(found)
+        skew = found.seconds
         if abs(skew) > MOST_SKEW and not self._is_skewed:
             logger.warning(
                 "The clock of %s is %.1f s %s the database's, which decides what is due: set it right",
@@ -160,7 +169,6 @@ class Site:
                 "ahead of" if skew > 0 else "behind",
             )
         self._is_skewed = abs(skew) > MOST_SKEW
-        self.skew = timedelta(seconds=skew)
         self.last_pass["clock_skew_seconds"] = round(skew, 3)
 
     async def leave(self) -> None:

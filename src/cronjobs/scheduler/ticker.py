@@ -166,7 +166,7 @@ class _Pulse:
         if site.is_anchor:
             chores.insert(2, ("heartbeat", _BEAT, site.beat))
         rhythms = [(name, rhythm.of_chores(interval), chore) for name, interval, chore in chores]
-        rhythms.append(("pass", rhythm.of_passes(poll, lambda: self.sites[0].skew), partial(self._pass, site)))
+        rhythms.append(("pass", rhythm.of_passes(poll, lambda: self.sites[0].ahead), partial(self._pass, site)))
         for name, trigger, chore in rhythms:
             named = f"{site.name} {name}"
             scheduler.add_job(self._guarded, trigger, args=(name, chore), id=named, next_run_time=clock.now())
