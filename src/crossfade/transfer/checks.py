@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect
 from crossfade.errors import NotReadyError, SelectionError, UnknownRevisionError
 from crossfade.revisions import Revisions, current
 from crossfade.revisions.drift import BOOKKEEPING, Difference, differences
+from crossfade.transfer import ledger
 from crossfade.transfer.ends import End
 from crossfade.transfer.plan import Plan
 
@@ -30,11 +31,16 @@ def ensure_ready(source: End, target: End, plan: Plan) -> None:
         problems = [] if line is None else _revisions(opened, line, plan)
         # What a pending revision makes is no news.
         problems = problems or [sentence for end, connection in opened for sentence in _drift(connection, end, plan)]
+        unfinished = ledger.unfinished(there.connection.driver_connection) if problems else None
         unknown = sorted(
             plan.excluded - plan.metadata.tables.keys() - set(inspect(here).get_table_names()) - plan.ignored
         )
     if problems:
         more = f" (and {len(problems) - _MOST} more)" if len(problems) > _MOST else ""
+        if unfinished is not None:
+            more += (
+                f". A copy from {unfinished.source} into it isn't finished: calling it again brings back what is aside"
+            )
         raise NotReadyError(reason="; ".join(problems[:_MOST]) + more)
     if unknown:
         raise SelectionError(

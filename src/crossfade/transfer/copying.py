@@ -115,7 +115,8 @@ def _occupied(target: End, plan: Plan, writer: Any, unfinished: Unfinished | Non
 
 def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> None:
     work.report.tables = [TableCopied(shape.name, rows=_count(work, shape)) for shape in work.plan.shapes]
-    excluded = _excluded(work)
+    occupied = set() if handed_over else _occupied(work.target, work.plan, work.writer, unfinished)
+    excluded = _excluded(work, {*work.plan.names} - occupied)
     if excluded is None:
         work.report.stopped = True
         return
@@ -129,7 +130,6 @@ def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> No
         if not work.options.dry_run:
             _finish(work, continuing.go_on(work, unfinished))
         return
-    occupied = _occupied(work.target, work.plan, work.writer, unfinished)
     if occupied:
         _join(work, occupied, unfinished)
     elif not work.options.dry_run:
@@ -138,17 +138,20 @@ def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> No
         _finish(work, copy_id)
 
 
-def _excluded(work: Work) -> Exclusions | None:
-    """The rows that stay behind; None if there are any and they stop the copy."""
+def _excluded(work: Work, complete: Collection[str]) -> Exclusions | None:
+    """The rows that stay behind; None if there are any and they stop the copy.
+
+    `complete` are the tables of which the target has no rows that stay.
+    """
     with explained(work.source, work.reader, ", ".join(work.plan.names)):
-        found = scan(work.source, work.target, work.plan.shapes, work.reader, listener=work.listener)
+        found = scan(work.source, work.target, work.plan.shapes, work.reader, listener=work.listener, complete=complete)
         work.report.bad_values = found.bad
         work.report.bad_rows = found.rows
         if not found.rows:
             return Exclusions()
         if work.options.bad_values == "stop":
             return None
-        return exclusions(found, work.plan.shapes, work.reader, source=work.source.engine, target=work.target.engine)
+        return exclusions(found, work.plan.shapes, work.reader, source=work.source.engine)
 
 
 def _join(work: Work, occupied: Collection[str], unfinished: Unfinished | None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from crossfade.transfer.kinds import EngineName
-from crossfade.transfer.preflight import Scan, faults_of
+from crossfade.transfer.preflight import Scan
 from crossfade.transfer.shapes import Reference, Shape, quoted
 from crossfade.transfer.transactions import scalar
 
@@ -46,18 +46,11 @@ class Exclusions:
         return bad and f"NOT ({bad})"
 
 
-def exclusions(
-    scan: Scan, shapes: Sequence[Shape], connection: Any, *, source: EngineName, target: EngineName
-) -> Exclusions:
+def exclusions(scan: Scan, shapes: Sequence[Shape], connection: Any, *, source: EngineName) -> Exclusions:
     """What stays behind after a scan of these tables, seen through a connection of the same picture."""
     own = {
-        shape.name: tuple(
-            Cause(fault.where, (name,), fault.reason)
-            for name in scan.columns[shape.name]
-            for fault in faults_of(shape.column(name), source=source, target=target)
-        )
-        for shape in shapes
-        if shape.name in scan.columns
+        name: tuple(Cause(fault.where, (column.name,), fault.reason) for column, some in its.items() for fault in some)
+        for name, its in scan.faults.items()
     }
     circles = _Aside(_reached(own, shapes), own, source)
     causes: dict[str, tuple[Cause, ...]] = {}

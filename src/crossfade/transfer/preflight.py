@@ -6,13 +6,14 @@ each value. Nothing is written; what becomes of the rows is left to `quarantine`
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
 from crossfade.errors import UnsupportedTypeError
+from crossfade.transfer import unanswered
 from crossfade.transfer.ends import End
 from crossfade.transfer.kinds import EngineName, Fault
 from crossfade.transfer.reports import BadValue, Listener
@@ -35,8 +36,8 @@ class Scan:
     """The first of them."""
     rows_by_table: Mapping[str, int]
     """How many rows have one, for the tables that have any."""
-    columns: Mapping[str, tuple[str, ...]]
-    """In which columns of these tables they are."""
+    faults: Mapping[str, Mapping[Column, Sequence[Fault]]]
+    """What can be wrong with a row of these tables, by the column that it is told of."""
 
     @property
     def rows(self) -> int:
@@ -53,26 +54,38 @@ class _Look:
     connection: Any
     listener: Listener
     limit: int
+    shapes: Sequence[Shape]
+    complete: Collection[str]
     bad: list[BadValue] = field(default_factory=list)
     rows_by_table: dict[str, int] = field(default_factory=dict)
-    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    faults: dict[str, Mapping[Column, Sequence[Fault]]] = field(default_factory=dict)
 
 
 def scan(
-    source: End, target: End, shapes: Sequence[Shape], connection: Any, *, listener: Listener, limit: int = 100
+    source: End,
+    target: End,
+    shapes: Sequence[Shape],
+    connection: Any,
+    *,
+    listener: Listener,
+    complete: Collection[str] = (),
+    limit: int = 100,
 ) -> Scan:
     """Looks at all tables through a connection of the picture, and shows at most `limit` values.
+
+    `complete` are the tables of which the target will have no other rows than these: a reference to another row of them
+    is a bad value, too, where the target would refuse it.
 
     Raises UnsupportedTypeError if a column's type can't go this way at all.
     """
     check_types(shapes, source=source.engine, target=target.engine)
-    look = _Look(source.engine, target.engine, connection, listener, limit)
+    look = _Look(source.engine, target.engine, connection, listener, limit, shapes, complete)
     # Between equal engines a value is carried as it is, whatever it is.
     for shape in shapes if source.engine != target.engine else ():
         listener.began("scan", shape.name, None)
         _scan(look, shape)
         listener.ended("scan", shape.name)
-    return Scan(look.bad, look.rows_by_table, look.columns)
+    return Scan(look.bad, look.rows_by_table, look.faults)
 
 
 def check_types(shapes: Sequence[Shape], *, source: EngineName, target: EngineName) -> None:
@@ -108,6 +121,9 @@ def _scan(look: _Look, shape: Shape) -> None:
     columns = shape.columns if look.source == "postgresql" else _doubtful(look, shape)
     faults = {one: faults_of(one, source=look.source, target=look.target) for one in columns}
     faults = {one: some for one, some in faults.items() if some}
+    if look.source == "sqlite" and look.complete:
+        for column, fault in unanswered.faults(shape, look.shapes, look.complete, look.connection):
+            faults[column] = (*faults.get(column, ()), fault)
     if not faults:
         return
     table = shape.at(look.source)
@@ -118,7 +134,7 @@ def _scan(look: _Look, shape: Shape) -> None:
     (counted,) = execute(look.connection, f"SELECT {counts} FROM {table}")
     faults = {one: some for (one, some), count in zip(faults.items(), counted, strict=True) if count}
     look.rows_by_table[shape.name] = rows
-    look.columns[shape.name] = tuple(one.name for one in faults)
+    look.faults[shape.name] = faults
     if missing := look.limit - len(look.bad):
         look.bad.extend(islice(_shown(look, shape, faults), missing))
 

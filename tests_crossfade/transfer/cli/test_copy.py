@@ -312,6 +312,46 @@ def test_a_value_that_the_target_can_not_hold_stops_everything_or_is_put_aside(h
     assert run(new, "SELECT table_name, column_name FROM crossfade_quarantine") == [("jobs", "target_url")]
 
 
+def test_a_reference_that_dangles_in_the_source_is_told_before_the_first_row_or_its_row_is_put_aside(
+    here, pair, people, run
+):
+    old, new = pair("sqlite", "postgresql")
+    people(old)
+    run(
+        old,
+        "PRAGMA foreign_keys=OFF",
+        "UPDATE jobs SET created_by = 'gone' WHERE id = 'j2'",
+        "INSERT INTO job_executions (id, job_id, status, trigger_type, started_at)"
+        " VALUES ('e1', 'j2', 'success', 'manual', '2026-01-01 00:00:00')",
+    )
+
+    dry, stopped = here("copy", "--dry-run"), here("copy")
+    before = count(run, new, "jobs")
+    aside = here("copy", "--on-bad-value", "quarantine")
+
+    assert (dry.returncode, stopped.returncode, before) == (1, 1, 0)
+    assert "jobs id=j2: created_by 'gone' refers to no row of users" in dry.stdout
+    assert "nothing was copied" in stopped.stdout
+    assert aside.returncode == 0, aside.stdout + aside.stderr
+    assert run(new, "SELECT table_name, reason FROM crossfade_quarantine ORDER BY 1") == [
+        ("job_executions", "job_id refers to a row of jobs that is put aside"),
+        ("jobs", "created_by refers to no row of users"),
+    ]
+    assert (count(run, new, "jobs"), count(run, new, "job_executions")) == (2, 0)
+
+
+def test_a_row_that_only_the_target_has_yet_may_be_referred_to(here, pair, people, run):
+    old, new = pair("sqlite", "postgresql")
+    people(old)
+    assert here("copy", "--tables", "users").returncode == 0
+    run(old, "PRAGMA foreign_keys=OFF", "DELETE FROM users WHERE id = 'u1'")
+
+    ended = here("copy", "--on-conflict", "skip", "--no-verify")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert count(run, new, "jobs") == 3
+
+
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
 def test_a_dry_run_changes_nothing(here, pair, people, run, target):
     old, new = pair("sqlite", target)

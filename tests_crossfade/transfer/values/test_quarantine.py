@@ -94,7 +94,7 @@ def excluded(source, target, reader):
 
     def find():
         found = scan(source, target, SHAPES, reader, listener=Silence())
-        return exclusions(found, SHAPES, reader, source="sqlite", target="postgresql")
+        return exclusions(found, SHAPES, reader, source="sqlite")
 
     return find
 
@@ -189,7 +189,7 @@ def test_a_table_that_is_not_copied_keeps_nothing_back(fill, source, target, rea
     fill(("INSERT INTO users VALUES (1, ?)", ("\0",)), ("INSERT INTO jobs (id, owner) VALUES (1, 1)",))
     alone = make(metadata, tables=["jobs", "runs"]).shapes
     found = scan(source, target, alone, reader, listener=Silence())
-    assert exclusions(found, alone, reader, source="sqlite", target="postgresql") == Exclusions()
+    assert exclusions(found, alone, reader, source="sqlite") == Exclusions()
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "sqlite"])
@@ -259,9 +259,7 @@ def test_rows_of_postgresql_are_kept_by_their_texts(end):
     with from_.connection() as reader, to.connection() as writer:
         by_hand(reader), by_hand(writer)
         execute(reader, "INSERT INTO runs (seconds, output) SELECT 'NaN', '\\x00ff' FROM generate_series(1, 700)")
-        found = exclusions(
-            scan(from_, to, SHAPES, reader, listener=Silence()), SHAPES, reader, source="postgresql", target="sqlite"
-        )
+        found = exclusions(scan(from_, to, SHAPES, reader, listener=Silence()), SHAPES, reader, source="postgresql")
         with transaction(reader), transaction(writer):
             assert quarantine.put_aside(found, SHAPE["runs"], reader, writer, source="postgresql", copy="c1") == 700
         rows = kept(writer)
@@ -289,4 +287,4 @@ def test_rows_of_the_target_are_kept_for_a_reason_of_the_callers(end):
 def test_nothing_is_asked_of_a_table_that_has_nothing_bad(reader):
     assert Exclusions().where_bad("users") is None
     assert quarantine.put_aside(Exclusions(), SHAPE["users"], reader, reader, source="sqlite", copy="c1") == 0
-    assert exclusions(Scan([], {}, {}), SHAPES, reader, source="sqlite", target="postgresql") == Exclusions()
+    assert exclusions(Scan([], {}, {}), SHAPES, reader, source="sqlite") == Exclusions()
