@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
 from crossfade import django, urls
-from crossfade.errors import DjangoSettingsError, DriverNotSupportedError, PrivateMemoryError
+from crossfade.errors import DjangoSettingsError, PrivateMemoryError
 
 POSTGRESQL = "django.db.backends.postgresql"
 SQLITE = "django.db.backends.sqlite3"
@@ -27,48 +27,6 @@ def read(**settings):
 
 def sqlite(name, **settings):
     return read(ENGINE=SQLITE, NAME=name, **settings)
-
-
-@pytest.mark.parametrize(
-    "engine", [POSTGRESQL, "django.db.backends.postgresql_psycopg2", "django.contrib.gis.db.backends.postgis"]
-)
-def test_every_postgresql_of_django_is_postgresql(engine):
-    assert read(ENGINE=engine).url == URL.create("postgresql", database="shop")
-
-
-@pytest.mark.parametrize("engine", [SQLITE, "django.contrib.gis.db.backends.spatialite"])
-def test_every_sqlite_of_django_is_sqlite(engine):
-    assert read(ENGINE=engine, NAME="/a.db").url == URL.create("sqlite", database="/a.db")
-
-
-@pytest.mark.parametrize("kind", ["mysql", "oracle"])
-@pytest.mark.parametrize("package", ["django.db.backends", "django.contrib.gis.db.backends"])
-def test_databases_that_are_not_served_are_refused(package, kind):
-    with pytest.raises(DriverNotSupportedError, match=rf"DATABASES\['default'\]\['ENGINE'\]: {package}.{kind} is not"):
-        read(ENGINE=f"{package}.{kind}")
-
-
-@pytest.mark.parametrize("engine", ["django.db.backends.dummy", "", None])
-def test_no_database_is_said_to_be_none(engine):
-    with pytest.raises(DjangoSettingsError, match=r"DATABASES\['default'\]\['ENGINE'\]: .* is no database"):
-        read(ENGINE=engine)
-
-
-@pytest.mark.parametrize(
-    "engine", ["django_prometheus.db.backends.postgresql", "psqlextra.backend", "django_tenants.postgresql_backend"]
-)
-def test_an_engine_of_somebody_elses_needs_to_be_told(engine):
-    with pytest.raises(DjangoSettingsError, match=r"known are .*django.db.backends.postgresql"):
-        read(ENGINE=engine)
-
-    told = django.read({"ENGINE": engine, "NAME": "shop"}, engines={engine: "postgresql"})
-
-    assert told.url == URL.create("postgresql", database="shop")
-
-
-def test_a_name_that_only_contains_the_word_is_not_the_engine():
-    with pytest.raises(DjangoSettingsError, match="no engine that is known"):
-        read(ENGINE="my.django.db.backends.postgresql")
 
 
 def test_all_parts_of_a_server_are_taken_as_they_are():
@@ -150,6 +108,19 @@ def test_options_are_translated_for_asyncpg():
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("passfile", "/etc/pgpass", {"passfile": "/etc/pgpass"}),
+        ("target_session_attrs", "read-write", {"target_session_attrs": "read-write"}),
+        ("prepare_threshold", None, {"statement_cache_size": 0}),
+        ("prepare_threshold", 5, {}),
+    ],
+)
+def test_an_option_is_what_asyncpg_calls_it(name, value, told):
+    assert read(OPTIONS={name: value}).engine_options("asyncpg")["connect_args"] == told
+
+
 def test_an_option_that_asyncpg_does_not_have_is_refused_by_name():
     with pytest.raises(DjangoSettingsError, match=r"\['OPTIONS'\]\['keepalives'\]: asyncpg has no such option"):
         read(OPTIONS={"keepalives": 1}).engine_options("asyncpg")
@@ -165,6 +136,10 @@ def test_an_option_that_asyncpg_does_not_have_is_refused_by_name():
 )
 def test_a_connection_is_kept_as_long_as_django_keeps_it(age, kept):
     assert read(CONN_MAX_AGE=age).engine_options("psycopg") == {"connect_args": {}} | kept
+
+
+def test_a_connection_is_for_one_use_where_nothing_is_said():
+    assert read().engine_options("psycopg") == {"connect_args": {}, "poolclass": NullPool}
 
 
 def test_a_connection_is_tried_where_django_tries_it():
@@ -189,6 +164,27 @@ def test_a_password_is_not_shown():
 @pytest.mark.parametrize("name", ["a b.db", "what?.db", "number#1.db", "100%.db"])
 def test_a_path_stays_what_it_is(name):
     assert sqlite(Path("/var") / name).url.database == f"/var/{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "database", "query"),
+    [
+        ("file:/srv/shop.db", "file:/srv/shop.db", {"uri": "true"}),
+        ("file:/shop?vfs=memdb", "file:/shop", {"vfs": "memdb", "uri": "true"}),
+    ],
+)
+def test_a_uri_stays_one_with_its_options(name, database, query):
+    url = sqlite(name).url
+
+    assert (url.database, dict(url.query)) == (database, query)
+
+
+@pytest.mark.parametrize("name", ["test_shop_1.sqlite3", "test_shop.sqlite3_gw0"])
+def test_the_file_of_one_of_djangos_parallel_tests_is_taken_as_django_names_it(name):
+    connections = ConnectionHandler({"default": {"ENGINE": SQLITE, "NAME": "/srv/shop.db"}})
+    connections["default"].settings_dict["NAME"] = f"/srv/{name}"
+
+    assert django.effective(connections).url.database == f"/srv/{name}"
 
 
 def test_a_relative_path_is_where_django_would_open_it():

@@ -8,34 +8,12 @@ import pytest
 from sqlalchemy import URL
 
 from crossfade import django
-from crossfade.errors import DjangoSettingsError, DriverNotSupportedError
+from crossfade.errors import DjangoSettingsError
 from crossfade.settings import Settings
 
 
 def url(**fields):
     return django.url(Settings(root=Path("/srv/app"), **fields))
-
-
-@pytest.mark.parametrize(
-    "engine",
-    [
-        "django.db.backends.postgresql",
-        "django.db.backends.postgresql_psycopg2",
-        "django.contrib.gis.db.backends.postgis",
-        "postgresql",
-        "postgres",
-    ],
-)
-def test_every_name_of_postgresql_is_known(engine):
-    assert url(db_engine=engine, db_name="x") == URL.create("postgresql", database="x")
-
-
-@pytest.mark.parametrize(
-    "engine",
-    ["django.db.backends.sqlite3", "django.contrib.gis.db.backends.spatialite", "sqlite3", "sqlite"],
-)
-def test_every_name_of_sqlite_is_known(engine):
-    assert url(db_engine=engine, db_name="/a.db") == URL.create("sqlite", database="/a.db")
 
 
 def test_all_parts_of_a_server_are_taken():
@@ -68,18 +46,6 @@ def test_a_file_uri_keeps_its_options():
 
     assert found.database == "file:memorydb_default"
     assert dict(found.query) == {"mode": "memory", "cache": "shared", "uri": "true"}
-
-
-@pytest.mark.parametrize("engine", ["django.db.backends.mysql", "mysql", "django.db.backends.oracle", "oracle"])
-def test_databases_that_are_not_served_are_refused(engine):
-    with pytest.raises(DriverNotSupportedError, match="not supported by this router"):
-        url(db_engine=engine, db_name="x")
-
-
-@pytest.mark.parametrize("engine", ["django.db.backends.dummy", "django_prometheus.db.backends.postgresql", "sqlit"])
-def test_an_unknown_engine_lists_the_known_ones(engine):
-    with pytest.raises(DjangoSettingsError, match=r"known are .*django.db.backends.postgresql"):
-        url(db_engine=engine, db_name="x")
 
 
 @pytest.mark.parametrize("engine", ["sqlite3", "postgres"])

@@ -10,6 +10,8 @@ MEANINGLESS = {
     "--crossfade-db=postgresql://db.example.com/x_test": "it is on another machine",
     "--crossfade-db=postgresql://127.0.0.1:1/x_test": "Nothing accepts connections",
     "--crossfade-db=sqlite://": "in the memory of one process",
+    "--crossfade-postgres=sqlite:///x_test.db": "sqlite:////",
+    "--crossfade-postgres=postgresql://db.example.com/postgres": "it is on another machine",
     "--crossfade-postgres=docker": "'docker' is no PostgreSQL: write embedded or testcontainers",
     "--override-ini=crossfade_isolation=none": "'none' is not an isolation: write",
 }
@@ -36,11 +38,3 @@ def test_a_database_that_is_not_for_tests_is_not_touched_nor_one_that_a_worker_w
 
     assert inspect(engine).get_table_names() == ["customers"]
     engine.dispose()
-
-
-def test_testcontainers_says_in_one_line_why_it_is_not_to_be_had(suite) -> None:
-    outcome = suite(TEST, "--crossfade-db=postgres", "--crossfade-postgres=testcontainers", DOCKER_HOST="tcp://[::1]:1")
-
-    assert outcome.code == 4
-    assert "--crossfade-postgres testcontainers can't be had here: " in outcome.said
-    assert "Traceback" not in outcome.said
