@@ -1,5 +1,7 @@
 """The command as a whole: help, version, and how errors end."""
 
+import subprocess
+import sys
 from importlib import metadata
 
 import pytest
@@ -31,6 +33,30 @@ def test_an_error_is_one_line_with_its_exit_code_and_no_traceback(crossfade):
     assert result.stdout == ""
     assert result.stderr.startswith("error: TESTING='perhaps' (environment): not a yes or a no")
     assert result.stderr.count("\n") == 1
+
+
+ALONE = """
+import sys
+
+extras = "aiohttp asyncpg django fastapi flask flask_sqlalchemy gunicorn httpx2 psycopg pytest uvicorn"
+sys.modules |= dict.fromkeys(extras.split())
+from crossfade.cli import main
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [("--help", 0, "Serve both stacks"), ("up", 2, "has no package uvicorn; pip install 'crossfade[gateway]'")],
+)
+def test_it_works_without_any_extra_or_says_which_one_it_needs(bookshop, environ, asked, code, said):
+    command = [sys.executable, "-c", ALONE, asked]
+
+    ended = subprocess.run(command, cwd=bookshop, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
+    assert said in ended.stdout + ended.stderr
 
 
 def test_an_error_shows_no_password(crossfade):

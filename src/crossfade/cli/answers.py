@@ -5,7 +5,6 @@ Every end has its words: an error of ours, one of a database's driver that nobod
 
 import json
 import sqlite3
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,8 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from crossfade import redaction
-from crossfade.errors import ConfigurationError, CrossfadeError, DatabaseFailedError
+from crossfade.cli import packages
+from crossfade.errors import CrossfadeError, DatabaseFailedError
 
 INTERRUPTED = 130
 
@@ -30,8 +30,7 @@ def answering(*, as_json: bool, interrupted: str) -> Generator[None]:
     except CrossfadeError as error:
         failure = error
     except ModuleNotFoundError as error:
-        reason = f"{sys.executable} has no package {error.name}; `make install` makes an environment that has all"
-        failure = ConfigurationError(reason=reason)
+        failure = packages.missing(error)
     except Exception as error:
         if not _of_a_driver(error):
             raise

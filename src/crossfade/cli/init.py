@@ -5,14 +5,14 @@ What is done to a database is left to `crossfade.revisions`, which databases to 
 """
 
 import json
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from crossfade.errors import ConfigurationError, CrossfadeError
+from crossfade.cli import packages
+from crossfade.errors import CrossfadeError
 from crossfade.project import Project
 from crossfade.revisions import Report, check, grouped, initialise
 from crossfade.revisions.places import places
@@ -70,8 +70,7 @@ def _noted(errors: list[CrossfadeError]) -> Generator[None]:
     except CrossfadeError as error:
         errors.append(error)
     except ModuleNotFoundError as error:
-        reason = f"{sys.executable} has no package {error.name}; `make install` makes an environment that has all"
-        errors.append(ConfigurationError(reason=reason))
+        errors.append(packages.missing(error))
 
 
 def _finish(reports: Sequence[Report], errors: Sequence[CrossfadeError], *, as_json: bool) -> typer.Exit:

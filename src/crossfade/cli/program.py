@@ -7,14 +7,14 @@ the configuration can't be used. 3: a database or server can't be reached, or th
 import contextlib
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from crossfade import redaction
-from crossfade.cli import additions
+from crossfade.cli import additions, packages
 from crossfade.cli.commands import Commands
 from crossfade.errors import CrossfadeError
 from crossfade.project import Project
@@ -54,10 +54,18 @@ def main() -> None:
     try:
         additions.extended(app)()
     except CrossfadeError as error:
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(Text(f"error: {redaction.mask(str(error))}", style="red"))
-        sys.exit(error.exit_code)
+        _end(error)
+    except ModuleNotFoundError as error:
+        if packages.bringing(error) is None:
+            raise
+        _end(packages.missing(error))
     except BrokenPipeError:
         # Whoever read our output has had enough: that is no failure worth a trace. Nothing more can be written.
         sys.stderr.close()
         sys.exit(1)
+
+
+def _end(error: CrossfadeError) -> NoReturn:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text(f"error: {redaction.mask(str(error))}", style="red"))
+    sys.exit(error.exit_code)

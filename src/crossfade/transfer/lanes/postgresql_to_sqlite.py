@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from psycopg import capabilities
 from typing_extensions import override
 
 from crossfade.transfer.kinds.documents import Json
@@ -79,4 +78,6 @@ def _text(value: Any) -> str:
 
 
 def _chunk() -> int:
+    from psycopg import capabilities  # noqa: PLC0415 - behind the extra, and `crossfade --help` imports this file
+
     return _CHUNK if capabilities.has_stream_chunked() else 1
