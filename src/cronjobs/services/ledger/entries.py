@@ -1,12 +1,13 @@
 """The rows that answer ticks: a run or a skipped row answers one, a missed row all from its first to its last."""
 
+import functools
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cronjobs.models import Job, JobExecution
@@ -51,18 +52,23 @@ def first_ticks(session: Session, job_ids: Sequence[str]) -> dict[str, datetime]
 
 
 def _entries(session: Session, job_id: str, first: datetime, until: datetime) -> Iterator[Entry]:
+    asked = {"job": job_id, "first": clock.naive_utc(first), "until": clock.naive_utc(until)}
+    for begin, end, row_id, state in session.execute(_statement(), asked):
+        yield Entry(clock.utc(begin), clock.utc(cast("datetime", end)), row_id, state)
+
+
+@functools.cache
+def _statement() -> Select[datetime, datetime | None, str, str]:
+    """Made once: it is executed for each job, and to make it takes as long as to execute it."""
     begins = func.coalesce(JobExecution.missed_from, JobExecution.scheduled_for)
-    statement = (
-        select(
-            begins, JobExecution.scheduled_for, JobExecution.id, func.coalesce(JobExecution.state, JobExecution.status)
-        )
+    state = func.coalesce(JobExecution.state, JobExecution.status)
+    return (
+        select(begins, JobExecution.scheduled_for, JobExecution.id, state)
         .where(
-            JobExecution.job_id == job_id,
-            JobExecution.scheduled_for >= clock.naive_utc(first),
-            begins <= clock.naive_utc(until),
+            JobExecution.job_id == bindparam("job"),
+            JobExecution.scheduled_for >= bindparam("first"),
+            begins <= bindparam("until"),
         )
         .order_by(begins, JobExecution.scheduled_for)
         .execution_options(yield_per=_FETCHED)
     )
-    for begin, end, row_id, state in session.execute(statement):
-        yield Entry(clock.utc(begin), clock.utc(cast("datetime", end)), row_id, state)
