@@ -62,7 +62,22 @@ def test_the_next_one(turn, sync_session):
 
 LIVE = HEAD + "@joint\ndef test_live(live_flask): ...\n\n@joint\ndef test_too(sync_session, live_fastapi): ...\n"
 
-MARKED = HEAD + "@pytest.mark.crossfade(isolation='rollback')\ndef test_it(sync_session): ...\n"
+MARKED = (
+    HEAD
+    + """
+@pytest.mark.crossfade(isolation="rollback")
+def test_a_way_that_there_is_not(sync_session): ...
+
+@pytest.mark.crossfade(isolaton="clone")
+def test_a_keyword_that_there_is_not(sync_session): ...
+
+@pytest.mark.crossfade(elsewhere="no")
+def test_a_word_for_a_yes_or_no(sync_session): ...
+
+@pytest.mark.parametrize("crossfade_database", ["mysql"], indirect=True)
+def test_a_kind_that_there_is_not(sync_session): ...
+"""
+)
 
 
 def test_what_can_not_be_fails_the_test_that_did_it_and_harms_nobody(suite) -> None:
@@ -82,7 +97,11 @@ def test_what_is_asked_of_one_test_in_vain_is_said_in_one_sentence(suite) -> Non
 
     outcome = suite(tests, "--override-ini=crossfade_isolation=joint")
 
-    assert outcome.counts(errors=3), outcome.said
+    assert outcome.counts(errors=2 + 4), outcome.said
     assert outcome.said.count("can't see the rows of a joint transaction") >= 2, outcome.said
     assert "'rollback' is not an isolation: write restore" in outcome.said
+    assert "isolaton is not understood: write isolation=" in outcome.said
+    assert "elsewhere is 'no': write True or False" in outcome.said
+    assert "'mysql' is no kind of database: write sqlite or postgresql" in outcome.said
+    assert "fixtures.py" not in outcome.said
     assert "Traceback" not in outcome.said

@@ -151,7 +151,8 @@ def crossfade_database(
     Parametrize it, indirectly, with "sqlite" and "postgresql" to choose for one test.
     """
     plan = request.config.stash[PLAN]
-    kind = _kind(getattr(request, "param", plan.options.kinds[0]))
+    with _plainly():
+        kind = _kind(getattr(request, "param", plan.options.kinds[0]))
     before = plan.audit.out()
     with _prepared(crossfade_databases, kind, crossfade_isolation) as database:
         with alone(plan, crossfade_databases, database, request.node, source=plan.options.source):

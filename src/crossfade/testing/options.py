@@ -104,6 +104,8 @@ def marked(item: pytest.Item, default: Isolation) -> Isolation:
         given = ", ".join([*map(repr, mark.args), *sorted(unknown)])
         known = _listed(tuple(f'isolation="{each}"' for each in ISOLATIONS))
         raise ConfigurationError(reason=f"{source}: {given} is not understood: write {known}; or elsewhere=True")
+    if not isinstance(mark.kwargs.get("elsewhere", False), bool):
+        raise ConfigurationError(reason=f"{source}: elsewhere is {mark.kwargs['elsewhere']!r}: write True or False")
     return isolation(mark.kwargs.get("isolation", default), source)
 
 
