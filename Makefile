@@ -72,6 +72,10 @@ bench: $(FOR_WORKING) ## measure
 bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all directions, beside other tools: minutes
 	@$(VENV)/bin/python benchmarks/copying.py --rows $(ROWS)
 
+.PHONY: bench-copy-memory
+bench-copy-memory: $(FOR_MEASURING) ## measure the memory that copies of 10000000 rows hold, in all directions: an hour, 60 GB of disk
+	@$(VENV)/bin/python benchmarks/copying.py --rows 10000000 --ours
+
 .PHONY: bench-scheduler
 bench-scheduler: $(FOR_WORKING) ## measure a thousand jobs due at once, and claims, beside APScheduler and a pool of threads: minutes
 	@$(VENV)/bin/python benchmarks/scheduling.py

@@ -88,6 +88,7 @@ def test_help_names_every_target(make):
         "docs",
         "bench",
         "bench-copy",
+        "bench-copy-memory",
         "bench-scheduler",
         "bench-tests",
         "drill",
