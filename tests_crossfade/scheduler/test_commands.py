@@ -68,13 +68,21 @@ def naive(minutes_ago):
 
 def test_status_says_who_ticks_and_how_much_there_is_to_do(ask, here, add_job, write):
     add_job("later", ago=timedelta(hours=-1))
-    write(nodes.beat, Node("fastapi", host="there", process=7), last_pass={"claimed": 3})
+    write(
+        nodes.beat,
+        Node("fastapi", host="there", process=7),
+        last_pass={"at": "2026-11-23T12:00:00+00:00", "claimed": 3},
+    )
 
     answer = ask("status")
 
     (node,) = answer["nodes"]
     (database,) = answer["databases"]
-    assert (answer["owner"], node["host"], answer["last_pass"]) == ("both", "there", {"claimed": 3})
+    assert (answer["owner"], node["host"], answer["last_pass"]) == (
+        "both",
+        "there",
+        {"at": "2026-11-23T12:00:00+00:00", "claimed": 3},
+    )
     assert database["counts"]["scheduled_jobs"] == 1
     assert database["overdue_seconds"] == 0
     lines = here("status").stdout

@@ -1,5 +1,6 @@
 """Runs are handed to workers: real processes, in groups of their own, of which some are killed."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from cronjobs.models import Job, JobExecution, SchedulerControl
-from cronjobs.scheduler import gate
+from cronjobs.scheduler import gate, nodes
 from cronjobs.scheduler.drill import target as targets
 from cronjobs.scheduler.executors.errors import ExecutorError
 from cronjobs.settings import Settings
@@ -24,7 +25,8 @@ from crossfade.project import Project
 from crossfade.router import Router
 
 pytest.importorskip("procrastinate", reason="workers are an extra")
-from cronjobs.scheduler.executors import queue
+from cronjobs.scheduler.executors import chosen, queue
+from cronjobs.scheduler.executors.worker import Worker
 
 PATIENCE = 180
 
@@ -137,6 +139,38 @@ def test_what_a_killed_worker_had_is_tried_again_and_nothing_is_lost_or_doubled(
         attempts = dict(rows.all())
     assert not any(f":{os.getpid()}:" in owner for owner in owners)
     assert all(call.attempt <= attempts[call.id] for call in calls)
+
+
+def test_a_worker_of_the_other_database_is_among_the_anchors_nodes(tmp_path, server, environ):
+    urls = [server.database(name).render_as_string(hide_password=False) for name in ("anchor_nodes", "other_nodes")]
+    settings = Settings.load(
+        root=tmp_path,
+        environ=environ
+        | {"DATABASE_URL": urls[0], "FASTAPI_DATABASE_URL": urls[1], "SCHEDULER_EXECUTOR": "procrastinate"},
+    )
+    router = Router(settings, name="test")
+    revisions.initialise(router, Project.find())
+    queue.make(router.engine("fastapi"))
+
+    def seen(stack):
+        with router.session(stack) as session:
+            return [node.stack for node in nodes.standing(session).nodes]
+
+    async def work():
+        working = asyncio.create_task(Worker(router, settings, chosen(settings), stack="fastapi", concurrency=1).run())
+        latest = time.monotonic() + PATIENCE
+        while not (listed := seen("flask")):
+            assert time.monotonic() < latest
+            await asyncio.sleep(0.05)
+        with router.session("flask") as session:
+            assert nodes.standing(session).last_pass is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        await working
+        return listed
+
+    assert asyncio.run(work()) == ["fastapi"]
+    assert (seen("flask"), seen("fastapi")) == ([], [])
+    router.dispose()
 
 
 def test_a_failed_run_is_handed_over_again_the_switch_holds_everything_up_and_sigterm_ends_it(place, address):

@@ -146,7 +146,9 @@ def standing(session: Session) -> Standing:
     """Who ticks, and who may; `session` is on the anchor database."""
     now = clock.utc(moments.moment(session, None))
     found = session.scalars(select(SchedulerNode).order_by(SchedulerNode.heartbeat_at.desc())).all()
-    last_pass = next((json.loads(each.last_pass) for each in found if each.last_pass), None)
+    passes = [json.loads(each.last_pass) for each in found if each.last_pass]
+    # Workers make no passes.
+    last_pass = next((each for each in passes if each.get("at")), None)
     return Standing(control.look(session), [_seen(each, now) for each in found], last_pass)
 
 

@@ -68,8 +68,9 @@ class Worker:
         # In shared mode there is one, whatever it is called.
         self._site: Site = next((each for each in made if each.name == self._route.stack), made[0])
         self._recorder = Recorder(self._site)
+        anchor = made[0]  # the list of nodes is there, and nowhere else
         chores = [
-            loop.create_task(self._each(_BEAT, self._site.beat)),
+            loop.create_task(self._each(_BEAT, anchor.beat)),
             loop.create_task(self._each(_REAPING, self._site.reap)),
             loop.create_task(self._each(leases.LEASE / 4, self._renew)),
         ]
@@ -84,7 +85,7 @@ class Worker:
             with contextlib.suppress(TroubleError):
                 if left:
                     await self._site.abandon(left)
-                await self._site.leave()
+                await anchor.leave()
             await asyncio.to_thread(self._courier.stop, GRACE)
 
     async def _work(self) -> None:
