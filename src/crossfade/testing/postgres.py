@@ -26,20 +26,23 @@ class Server:
     process: int
     """The postmaster's pid."""
 
-    def database(self, name: str) -> URL:
-        """A new, empty database of that name. One that exists is dropped first: this server holds nothing but tests."""
+    def database(self, name: str, *, like: str | None = None) -> URL:
+        """A new database of that name, empty or like another one that nobody is connected to.
+
+        One that exists is dropped first: this server holds nothing but tests.
+        """
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-        self._execute("CREATE DATABASE {}", name)
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, like or "template1")
         return self.url.set(database=name)
 
     @contextmanager
-    def databases(self, prefix: str) -> Generator[Callable[[], URL]]:
-        """Makes new, empty databases; all are dropped with the block, so that a long run doesn't fill the memory."""
+    def databases(self, prefix: str) -> Generator[Callable[..., URL]]:
+        """Makes new databases, empty or `like` another; they are dropped with the block: a long run fills no memory."""
         made: list[str] = []
 
-        def make() -> URL:
+        def make(*, like: str | None = None) -> URL:
             made.append(f"{prefix}_{next(_NUMBERS)}")
-            return self.database(made[-1])
+            return self.database(made[-1], like=like)
 
         try:
             yield make
@@ -47,11 +50,11 @@ class Server:
             for name in made:
                 self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
-    def _execute(self, statement: str, name: str) -> None:
+    def _execute(self, statement: str, *names: str) -> None:
         engine = create_engine(self.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
-                connection.exec_driver_sql(statement.format(connection.dialect.identifier_preparer.quote(name)))
+                connection.exec_driver_sql(statement.format(*map(connection.dialect.identifier_preparer.quote, names)))
         finally:
             engine.dispose()
 

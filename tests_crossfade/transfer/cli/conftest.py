@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from crossfade.cli import main
 
@@ -85,19 +88,46 @@ def apart(variables, tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def models(tmp_path_factory, server):
+    """Databases that `init` has made, to be cloned: by project, engine, and whose they are.
+
+    Each stack's has rows of its own from `init`, under keys of their own, as in life.
+    """
+    folder, made = tmp_path_factory.mktemp("models"), {}
+    with server.databases("model") as make:
+
+        def model(here, project, engine, name):
+            key = (project, engine, name)
+            if key not in made:
+                file = folder / f"{project}_{name}.db"
+                url = make().render_as_string(hide_password=False) if engine == "postgresql" else f"sqlite:///{file}"
+                ended = here("init", "--url", url)
+                assert ended.returncode == 0, ended.stderr
+                made[key] = url
+            return made[key]
+
+        yield model
+
+
 @pytest.fixture
-def pair(variables, here, new_database):
-    """Gives both stacks databases of their own, made by `init`, and returns their URLs."""
+def pair(variables, here, server, models):
+    """Gives both stacks databases of their own, as `init` makes them, and returns their URLs."""
+    with server.databases("transfer") as clone:
 
-    def make(source="sqlite", target="sqlite"):
-        folder = Path(variables["CROSSFADE_PROJECT"]) / "instance"
-        urls = [
-            new_database() if engine == "postgresql" else f"sqlite:///{folder}/{name}.db"
-            for engine, name in ((source, "old"), (target, "new"))
-        ]
-        variables["DATABASE_URL"], variables["FASTAPI_DATABASE_URL"] = urls
-        made = here("init")
-        assert made.returncode == 0, made.stderr
-        return urls
+        def make(source="sqlite", target="sqlite"):
+            home = Path(variables["CROSSFADE_PROJECT"])
+            urls = []
+            for engine, name in ((source, "old"), (target, "new")):
+                model = models(here, home.name, engine, name)
+                if engine == "postgresql":
+                    urls.append(clone(like=make_url(model).database).render_as_string(hide_password=False))
+                    continue
+                file = home / "instance" / f"{name}.db"
+                with closing(sqlite3.connect(make_url(model).database)) as old, closing(sqlite3.connect(file)) as new:
+                    old.backup(new)
+                urls.append(f"sqlite:///{file}")
+            variables["DATABASE_URL"], variables["FASTAPI_DATABASE_URL"] = urls
+            return urls
 
-    return make
+        yield make
