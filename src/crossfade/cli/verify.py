@@ -14,6 +14,7 @@ from crossfade.cli.tables import aligned, key, more
 from crossfade.errors import SelectionError
 from crossfade.project import Project
 from crossfade.transfer import checks, ends, verifying
+from crossfade.transfer.comparing import ORPHANS
 from crossfade.transfer.reports import Difference, Orphan, TableVerified, VerifyReport
 
 _SHOWN = 20
@@ -137,8 +138,15 @@ def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
             return f"verified: all {rows:,} rows are in the target, as --on-conflict has them"
         return f"verified: both hold the same {rows:,} rows{mended}"
     parts = [_counted(total - repaired, "row differs", "rows differ")] if total > repaired else []
-    parts += [_counted(len(report.orphans), "row refers", "rows refer") + " to nothing"] if report.orphans else []
+    parts += [_orphaned(report.orphans)] if report.orphans else []
     return f"not alike: {' and '.join(parts)}{mended}"
+
+
+def _orphaned(orphans: list[Orphan]) -> str:
+    """How many rows refer to nothing, as far as they were counted."""
+    sides = [one.side for one in orphans]
+    least = "at least " if max(map(sides.count, ("source", "target"))) == ORPHANS else ""
+    return f"{least}{_counted(len(orphans), 'row refers', 'rows refer')} to nothing"
 
 
 def _counted(number: int, one: str, several: str) -> str:

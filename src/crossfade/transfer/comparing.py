@@ -22,7 +22,8 @@ from crossfade.transfer.standing import Terms
 Answer = TypeVar("Answer")
 
 _SHOWN = 1000
-_ORPHANS = 100
+ORPHANS = 100
+"""Of each side, that are told at most."""
 _FEW = 10_000
 _GLIMPSED = 16
 
@@ -97,7 +98,7 @@ class Comparison:
 
         def found(side: Side) -> list[Orphan]:
             role: Role = "source" if side is self.source else "target"
-            return references.orphans(side, role, shapes, metadata, limit=_ORPHANS)
+            return references.orphans(side, role, shapes, metadata, limit=ORPHANS)
 
         names = {shape.name for shape in shapes}
         if equal and all(one.table in names for shape in shapes for one in shape.references):
