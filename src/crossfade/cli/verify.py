@@ -145,7 +145,7 @@ def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
 def _orphaned(orphans: list[Orphan]) -> str:
     """How many rows refer to nothing, as far as they were counted."""
     sides = [one.side for one in orphans]
-    least = "at least " if max(map(sides.count, ("source", "target"))) == ORPHANS else ""
+    least = "at least " if ORPHANS in {sides.count("source"), sides.count("target")} else ""
     return f"{least}{_counted(len(orphans), 'row refers', 'rows refer')} to nothing"
 
 
