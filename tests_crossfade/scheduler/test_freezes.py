@@ -74,10 +74,11 @@ def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
     start()
     eventually(lambda: target.received)
     with router.session("flask") as session:
-        session.execute(update(JobExecution).values(lease_until=clock.naive_utc()))
+        # Not yet: whoever found it over before the freeze would close it.
+        session.execute(update(JobExecution).values(lease_until=clock.naive_utc() + timedelta(seconds=1)))
     freeze()
     release.set()
-    time.sleep(1)
+    time.sleep(1.5)
     assert statuses() == {"running": 1}
 
     thaw()
