@@ -150,9 +150,11 @@ def test_tables_of_another_owner_are_filled_with_their_indexes_in_place(database
 
 
 def test_rows_that_a_definition_does_not_allow_are_named_and_the_rest_is_brought_back(database, shop, carry):
-    source, target = database("sqlite"), database("postgresql")
+    source, target = database("postgresql"), database("postgresql")
     shop.fill(source, many=60)
     with shop.opened(source) as connection:
+        # Its own constraint didn't look, so neither does the copy: SQLite's references are looked at beforehand.
+        shop.run(connection, "SET session_replication_role = replica")
         shop.run(connection, "INSERT INTO orders VALUES (900, 'nobody', NULL, 1, NULL)")
 
     with pytest.raises(CopyFailedError, match=r"orders_customer_id_fkey .*\(customer_id\)=\(nobody\)"):
