@@ -6,8 +6,6 @@ began. On a small query these trips cost more than the query. Here a statement i
 need; what a connection does, in which order and in which thread stays as it was.
 """
 
-# ruff: noqa: SLF001  aiosqlite has no public way into its thread: SQLAlchemy's own dialect goes there like this
-
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -114,7 +112,9 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         async with self._execute_mutex:
             # Who is cancelled on the way leaves the thread at work: then nothing is known until it is asked again.
             self._at_rest = False
-            result: Result = await self._connection._execute(function, self._connection._conn, *args)
+            # There is no public way into aiosqlite's thread; SQLAlchemy's own dialect goes there like this, too.
+            driver: sqlite3.Connection = self._connection._conn  # noqa: SLF001
+            result: Result = await self._connection._execute(function, driver, *args)  # noqa: SLF001
             self._at_rest = True
             return result
 
@@ -140,7 +140,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
 
     def _in_doubt(self) -> bool:
         """Whether there may be a transaction: the driver looks for one as well, but in the thread."""
-        driver = self._connection._connection
+        driver = self._connection._connection  # noqa: SLF001  `_conn` raises when it is closed
         return not self._at_rest or driver is None or driver.in_transaction
 
 

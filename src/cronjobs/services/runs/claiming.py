@@ -92,9 +92,9 @@ def claim_due(
 ) -> Dealt:
     """Takes up to `limit` due runs for `node`, new ones and such that waited, those due longest first.
 
-    Nothing is taken while the scheduler's owner is
-    another stack, or off. What is late or overlaps becomes what its job's policies say; each tick gets its row. A job
-    that can't be read, or whose end date is over, is paused and holds up no other.
+    Nothing is taken while the scheduler's owner is another stack, or off. What is late or overlaps becomes what its
+    job's policies say; each tick gets its row. A job that can't be read, or whose end date is over, is paused and holds
+    up no other.
 
     `anchor` is a session of the anchor database, where `session` is of another one: then the switch is read there, and
     jobs that are there too are passed over here. `now` is for tests: on PostgreSQL the database's clock decides.
