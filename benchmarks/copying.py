@@ -101,27 +101,45 @@ def main() -> None:
     parser.add_argument("--only", choices=list(_CONTENDERS), action="append")
     parser.add_argument("--ours", action="store_true")
     given = parser.parse_args()
-    console = Console(width=100)
     with _workshop(given.rows) as workshop:
-        sources = {"SQLite": workshop.initialised("SQLite")}
-        # In a process of its own: those that are measured begin with the memory of this one.
-        _run([sys.executable, "-m", "rig.history", sources["SQLite"].removeprefix("sqlite:///"), str(given.rows)])
-        for direction in given.only or _CONTENDERS:
-            begin, _, end = direction.partition(" → ")
-            if begin not in sources:
-                sources[begin] = workshop.initialised(begin)
-                _run(_ours("copy", sources["SQLite"], sources[begin], "--no-verify"))
-            peers = () if given.ours else _CONTENDERS[direction]
-            console.print(_table(direction, _measured(workshop, sources[begin], end, peers), peers, given.rows))
+        _measure(workshop, given, Console(width=100))
 
 
-def _measured(workshop: Workshop, source: str, end: str, peers: Sequence[tuple[str, str]]) -> dict[str, Measured]:
+def _measure(workshop: Workshop, given: argparse.Namespace, console: Console) -> None:
+    sources = {"SQLite": workshop.initialised("SQLite")}
+    # In a process of its own: those that are measured begin with the memory of this one.
+    _run([sys.executable, "-m", "rig.history", sources["SQLite"].removeprefix("sqlite:///"), str(given.rows)])
+    directions = given.only or list(_CONTENDERS)
+    for number, direction in enumerate(directions):
+        begin, _, end = direction.partition(" → ")
+        if begin not in sources:
+            sources[begin] = workshop.initialised(begin)
+            _run(_ours("copy", sources["SQLite"], sources[begin], "--no-verify"))
+        begins_later = {later.partition(" → ")[0] for later in directions[number + 1 :]}
+        for unneeded in sources.keys() - begins_later - {begin}:
+            workshop.discard(sources.pop(unneeded))
+        results, target = _measured_ours(workshop, sources[begin], end)
+        if end in begins_later and end not in sources:
+            # It holds what the source holds, as was just proved: the next direction's source need not be made.
+            sources[end] = target
+        else:
+            workshop.discard(target)
+        peers = () if given.ours else _CONTENDERS[direction]
+        results |= _measured_peers(workshop, sources[begin], end, peers)
+        console.print(_table(direction, results, peers, given.rows))
+
+
+def _measured_ours(workshop: Workshop, source: str, end: str) -> tuple[dict[str, Measured], str]:
     target = workshop.initialised(end)
     results = {
         "crossfade copy": _run(_ours("copy", source, target, "--no-verify")),
         "crossfade verify": _run(_ours("verify", source, target)),
     }
-    workshop.discard(target)
+    return results, target
+
+
+def _measured_peers(workshop: Workshop, source: str, end: str, peers: Sequence[tuple[str, str]]) -> dict[str, Measured]:
+    results = {}
     for name, way in peers:
         if way in _PROGRAMS and shutil.which(way) is None:
             print(f"{name} is not on the PATH, so it isn't measured (Debian has it: apt-get install {way})")
