@@ -1,5 +1,7 @@
 """An engine on another database, a connection that is left open, a changed schema: the test that did it is told."""
 
+import pytest
+
 HEAD = """
 import pytest
 from sqlalchemy import create_engine, text
@@ -37,6 +39,7 @@ STRANGERS = (
     HEAD
     + """
 def test_a_third_engine(flask_client):
+    assert flask_client.post("/api/books", json={"title": "Emma"}).status_code == 201
     engine = create_engine("sqlite:///elsewhere.db")
     try:
         with engine.connect():
@@ -52,24 +55,36 @@ async def test_an_async_engine(fastapi_client):
     finally:
         await engine.dispose()
 
+def test_memory(flask_client):
+    engine = create_engine("sqlite://", echo=False, hide_parameters=True)
+    try:
+        with engine.connect():
+            pass
+    finally:
+        engine.dispose()
+
 @pytest.mark.crossfade(elsewhere=True)
 def test_one_that_is_meant(flask_client):
     engine = create_engine("sqlite:///elsewhere.db")
     with engine.connect():
         pass
     engine.dispose()
+    assert flask_client.get("/api/books").json == []
 """
 )
 
-EARLY = (
-    HEAD
-    + """
-early = create_engine("sqlite:///customers.db")
+EARLY = """
+from sqlalchemy import create_engine
 
+early = create_engine("sqlite:///customers.db")
+"""
+LATER = """
 def test_it(flask_client):
     print("it ran")
+
+def test_another(flask_client):
+    print("it ran")
 """
-)
 
 CHANGES = (
     HEAD
@@ -96,22 +111,28 @@ def test_a_test_that_leaves_a_connection_open_or_changes_the_schema_is_told_and_
     assert outcome.counts(passed=8 + 4, errors=6 + 1), outcome.said
 
 
-def test_an_engine_on_another_database_is_an_error_that_names_both(suite, bookshop) -> None:
-    outcome = suite(STRANGERS, "-p", "no:randomly")
+@pytest.mark.parametrize("isolation", ["restore", "joint"])
+def test_an_engine_on_another_database_is_an_error_that_names_both(suite, bookshop, isolation) -> None:
+    outcome = suite(STRANGERS, "-p", "no:randomly", "-o", f"crossfade_isolation={isolation}")
 
     assert "the tests use sqlite+pysqlite:" in outcome.said
-    for number in places(STRANGERS, "engine = create_")[:2]:
+    for number in places(STRANGERS, "engine = create_")[:3]:
         assert f"the engine that was made at {bookshop}/test_it.py:{number} is on" in outcome.said, outcome.said
-    assert outcome.counts(passed=1, failed=2, errors=2), outcome.said
+    assert "sqlite:// (memory that no other engine sees). Ask the router for it" in outcome.said, outcome.said
+    assert outcome.counts(passed=1, failed=3, errors=3), outcome.said
 
 
-def test_an_engine_that_is_there_before_the_first_test_is_found_without_connecting(suite, bookshop) -> None:
+@pytest.mark.parametrize("importer", ["conftest.py", "test_first.py"])
+def test_an_engine_that_is_there_before_the_first_test_is_found_without_connecting(suite, bookshop, importer) -> None:
     (bookshop / "customers.db").touch()
 
-    outcome = suite(EARLY)
+    outcome = suite(
+        {"early.py": EARLY, importer: "import early", "test_it.py": LATER}, "-o", "crossfade_isolation=joint"
+    )
 
     [number] = places(EARLY, "create_engine(")
-    assert f"made at {bookshop}/test_it.py:{number} is on sqlite:///customers.db" in outcome.said, outcome.said
+    assert f"made at {bookshop}/early.py:{number} is on sqlite:///customers.db" in outcome.said, outcome.said
+    assert outcome.counts(errors=2), outcome.said
     assert "it ran" not in outcome.said
 
 

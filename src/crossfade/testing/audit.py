@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import greenlet
 import pytest
 from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -91,10 +92,8 @@ class Audit:
     def installed(self) -> Generator["Audit"]:
         """For the length of a block, engines and connections are noted."""
         made = self._made
-        initialise = Engine.__init__
 
-        def noting(engine: Engine, *arguments: Any, **options: Any) -> None:
-            initialise(engine, *arguments, **options)
+        def noting(_dialect: type[Dialect], engine: Engine) -> None:
             place = _maker()
             if place is not None:
                 made[engine] = place
@@ -107,7 +106,9 @@ class Audit:
             (Pool, "invalidate", self._gone),
         ]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Engine, "__init__", noting)
+            # A hook that does nothing by itself. Not the engine's own `__init__`, off whose signature SQLAlchemy reads
+            # which options there are.
+            patch.setattr(Dialect, "engine_created", classmethod(noting))
             for target, name, listener in listeners:
                 event.listen(target, name, listener)
             try:
@@ -133,7 +134,7 @@ class Audit:
             gc.collect()
             strangers = self._strangers(guard)
             if strangers:
-                raise ConfigurationError(reason="; ".join(strangers))
+                raise ConfigurationError(reason=". ".join(strangers))
         self._early.clear()
         self._guard = guard
         try:
@@ -190,6 +191,10 @@ class Audit:
 
     def _gone(self, _connection: Any, entry: ConnectionPoolEntry | None, *_: Any) -> None:
         self._out.pop(id(entry), None)
+
+
+AUDIT = pytest.StashKey[Audit]()
+"""Where a run of pytest keeps its audit."""
 
 
 def place() -> str:
@@ -267,10 +272,18 @@ def _file(path: Path) -> Identity:
 
 
 def _stranger(guard: Guard, engine: Engine, made: str) -> str:
-    name = engine.url.database or ""
-    relative = engine.dialect.name == "sqlite" and name and not name.startswith((":", "file:", "/"))
-    meaning = f" (which is {Path(name).absolute()}, since it is relative to where the tests run)" if relative else ""
+    # No colon behind the URL: with an @ further on it would look like a login, and all between would be masked.
     return (
         f"the tests use {guard.name}, but the engine that was made at {made} is on {redaction.mask_url(engine.url)}"
-        f"{meaning}: ask the router for it, or say @pytest.mark.crossfade(elsewhere=True) if that is meant"
+        f"{_meaning(engine.url)}. Ask the router for it, or say @pytest.mark.crossfade(elsewhere=True) if that is meant"
     )
+
+
+def _meaning(url: URL) -> str:
+    """What a SQLite URL comes to that doesn't say it itself."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or name.startswith(("/", "file:")):
+        return ""
+    if name in ("", ":memory:"):
+        return " (memory that no other engine sees)"
+    return f" (which is {Path(name).absolute()}, since it is relative to where the tests run)"

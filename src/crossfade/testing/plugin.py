@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from crossfade.project import Project
     from crossfade.settings import Settings
+    from crossfade.testing.audit import Audit
     from crossfade.testing.databases import Run
     from crossfade.testing.options import Options
 
@@ -36,6 +37,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     from crossfade.testing import options
 
     options.add(parser)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before the first `conftest.py` is imported, and with it maybe an application that makes its engine at once."""
+    from crossfade.errors import CrossfadeError, ProjectError, ProjectNotFoundError
+    from crossfade.project import Project
+
+    try:
+        Project.find(early_config.rootpath)
+        _force_testing()
+    except (ProjectNotFoundError, ProjectError):
+        # Said, if it is to be said, when pytest is configured.
+        return
+    except CrossfadeError as error:
+        raise pytest.UsageError(_refusal(error)) from None
+    _audit(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except ProjectNotFoundError:
         return
     except CrossfadeError as error:
-        pytest.exit(f"crossfade refuses this test run: {error}", returncode=USAGE_ERROR)
+        pytest.exit(_refusal(error), returncode=USAGE_ERROR)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -69,6 +86,21 @@ def pytest_configure_node(node: Any) -> None:
         run = node.config.stash[PLAN].run
         server = None if run.server is None else run.server.render_as_string(hide_password=False)
         node.workerinput |= dict(zip(_SHARED, (str(run.folder), run.token, server), strict=True))
+
+
+def _refusal(error: Exception) -> str:
+    return f"crossfade refuses this test run: {error}"
+
+
+def _audit(config: pytest.Config) -> "Audit":
+    """The one audit of this run, from its beginning to its end."""
+    from crossfade.testing.audit import AUDIT, Audit
+
+    if AUDIT not in config.stash:
+        ends = ExitStack()
+        config.stash[AUDIT] = ends.enter_context(Audit().installed())
+        config.add_cleanup(ends.close)
+    return config.stash[AUDIT]
 
 
 def _force_testing() -> None:
@@ -110,7 +142,7 @@ def _look_at_the_named(url: "URL", source: str, config: pytest.Config) -> None:
 
 def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> None:
     """What the fixtures need to know, and the fixtures themselves."""
-    from crossfade.testing import audit, fixtures, options
+    from crossfade.testing import fixtures, options
     from crossfade.testing.databases import Databases, environment
     from crossfade.testing.guest.hosts import Hosts
 
@@ -120,13 +152,9 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     run = _run(config, chosen)
     if chosen.url is not None and not run.worker:
         _look_at_the_named(chosen.url, chosen.source, config)
-    watch = audit.Audit()
-    ends = ExitStack()
-    ends.enter_context(watch.installed())
     hosts = Hosts()
-    ends.callback(hosts.close)
-    config.add_cleanup(ends.close)
-    config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, watch, hosts)
+    config.add_cleanup(hosts.close)
+    config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, _audit(config), hosts)
     _refuse_twins(config, fixtures)
     config.pluginmanager.register(fixtures, "crossfade-fixtures")
     for module in _more(config):

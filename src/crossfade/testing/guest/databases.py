@@ -48,9 +48,9 @@ def crossfade_database(request: pytest.FixtureRequest) -> Generator[Database]:
     database = replace(opened, hidden=_hidden(request))
     before = plan.audit.out()
     databases = request.getfixturevalue("crossfade_databases")
-    with fixtures.alone(plan, databases, database, request.node, source="Django's of this run"):
+    with fixtures.alone(plan, databases, database, request.node, source="Django's of this run") as strangers:
         yield database
-    complaints = fixtures.left_open(plan, before)
+    complaints = [*strangers, *fixtures.left_open(plan, before)]
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
 
