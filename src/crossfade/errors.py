@@ -415,7 +415,7 @@ class RefusedError(CrossfadeError):
 class NotDisposableError(RefusedError):
     """{url} is not a database for tests: {reason}; it comes from {source}. Nothing was changed.
 
-    Point TEST_DATABASE_URL or FASTAPI_TEST_DATABASE_URL at an empty database.
+    Name an empty one with `test` as a word in its name, on this machine or one that crossfade_hosts lists for pytest.
     """
 
     code = "not-disposable"

@@ -95,7 +95,8 @@ def test_a_fixture_that_two_plugins_bring_ends_the_run_before_collection(booksho
 
 def test_a_conftest_may_say_what_a_fixture_is(suite, bookshop) -> None:
     (bookshop / "conftest.py").write_text(TWIN)
+    (bookshop / "another.py").write_text(TWIN)
 
-    outcome = suite(TEST)
+    outcome = suite(TEST, "-p", "another")
 
     assert outcome.counts(passed=1), outcome.said

@@ -23,6 +23,45 @@ def test_what_can_not_be_meant_ends_the_run_before_the_first_test(bookshop, refu
     refusals(bookshop, [([option], {}, said) for option, said in MEANINGLESS.items()])
 
 
+def test_a_machine_is_asked_only_if_it_is_this_one_or_listed(bookshop, refusals) -> None:
+    (bookshop / "test_it.py").write_text(TEST)
+    url = "postgresql://nowhere.invalid/x_test"
+    asked, listed = "has no address", "--override-ini=crossfade_hosts=other nowhere.invalid"
+
+    refusals(
+        bookshop,
+        [
+            ([], {"TEST_DATABASE_URL": url}, "it is on another machine"),
+            ([listed], {"TEST_DATABASE_URL": url}, asked),
+            ([f"--crossfade-db={url}", listed], {}, asked),
+            (["--crossfade-db=postgres", f"--crossfade-postgres={url}", listed], {}, asked),
+        ],
+    )
+
+
+def test_who_may_not_create_databases_is_told_once(bookshop, refusals, server) -> None:
+    (bookshop / "test_it.py").write_text(TEST)
+    engine = create_engine(server.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
+    engine.dispose()
+    url = server.url.set(username="reader", database="x_test").render_as_string(hide_password=False)
+
+    refusals(bookshop, [([f"--crossfade-db={url}"], {}, "reader may not create databases on postgresql://reader")])
+
+
+def test_in_a_folder_without_a_project_who_asks_for_something_is_told(tmp_path, refusals) -> None:
+    (tmp_path / "test_it.py").write_text(TEST)
+
+    refusals(
+        tmp_path,
+        [
+            (["--crossfade-db=postgresql://u:hidden@h/x"], {}, "postgresql://u:***@h/x', but there is no project"),
+            (["--override-ini=crossfade_db=both"], {}, "'both', but there is no project"),
+        ],
+    )
+
+
 def test_a_database_that_is_not_for_tests_is_not_touched_nor_one_that_a_worker_would_use(
     bookshop, refusals, server
 ) -> None:

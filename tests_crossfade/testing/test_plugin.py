@@ -93,3 +93,12 @@ def test_a_folder_without_a_project_is_left_alone(run, tmp_path: Path) -> None:
     result = run(tmp_path)
 
     assert result.returncode == 0, result.stdout
+
+
+def test_a_fixture_that_a_folder_without_a_project_has_not_got_is_explained(run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_ours(sync_session): ...\n\ndef test_nobodys(sync_sesion): ...\n")
+
+    result = run(tmp_path)
+
+    assert "sync_session is crossfade's, for tests of a project. No pyproject.toml with a [tool" in result.stdout
+    assert "fixture 'sync_sesion' not found" in result.stdout

@@ -6,6 +6,7 @@ was empty. A stamp only ever becomes stricter (test, development, production). W
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import URL, Column, Connection, MetaData, String, Table, inspect, select
@@ -61,18 +62,28 @@ def read(connection: Connection) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(select(table))}
 
 
-def ensure_disposable(connection: Connection, route: Route, *, made_here: bool = False) -> None:
-    """Raises NotDisposableError unless everything in the database may be destroyed.
+def ensure_named(route: Route, *, made_here: bool = False, hosts: Collection[str] = ()) -> None:
+    """Raises NotDisposableError unless the database may be destroyed as far as can be told without connecting to it.
 
     All of: the route is one for tests; its name has `test` as a word, or `made_here` says that the harness made the
-    file; it is on this machine; its stamp says test, or it is empty.
+    file; it is on this machine, or on one of `hosts`.
     """
     if not route.disposable:
         raise _refusal(route, "its route isn't one for tests")
     if not (made_here or route.in_memory or named_for_tests(route.url)):
         raise _refusal(route, "its name doesn't have the word `test` in it")
-    if not local(route.url):
+    if not local(route.url, hosts=hosts):
         raise _refusal(route, "it is on another machine")
+
+
+def ensure_disposable(
+    connection: Connection, route: Route, *, made_here: bool = False, hosts: Collection[str] = ()
+) -> None:
+    """Raises NotDisposableError unless everything in the database may be destroyed.
+
+    Besides what `ensure_named` asks, its stamp says test, or it is empty.
+    """
+    ensure_named(route, made_here=made_here, hosts=hosts)
     environment = read(connection).get("environment")
     if environment != "test" and (environment is not None or _has_tables(connection)):
         raise _refusal(route, f"its stamp says {environment}" if environment else "it has tables, but no stamp")
@@ -99,16 +110,16 @@ def named_for_tests(url: URL) -> bool:
     return _TEST.search((url.database or "").rpartition("/")[2]) is not None
 
 
-def local(url: URL) -> bool:
-    """Whether a database is on this machine: a file, memory, a socket, a loopback address."""
-    hosts = url.query.get("host", ())
+def local(url: URL, *, hosts: Collection[str] = ()) -> bool:
+    """Whether a database is on this machine: a file, memory, a socket, a loopback address; or on one of `hosts`."""
+    asked = url.query.get("host", ())
     named = [url.host] if url.host else []
-    return all(_is_local(host) for host in (*named, *((hosts,) if isinstance(hosts, str) else hosts)))
+    return all(_is_local(host, hosts) for host in (*named, *((asked,) if isinstance(asked, str) else asked)))
 
 
-def _is_local(host: str) -> bool:
+def _is_local(host: str, hosts: Collection[str]) -> bool:
     name = host.partition(":")[0] if host.count(":") == 1 else host
-    if name.startswith(("/", "@")) or name.lower() in {"", "localhost"}:
+    if name.startswith(("/", "@")) or name.lower() in {"", "localhost", *map(str.lower, hosts)}:
         return True
     try:
         return ipaddress.ip_address(name.strip("[]")).is_loopback

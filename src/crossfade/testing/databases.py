@@ -243,7 +243,8 @@ class Databases:
         if named is not None:
             return named
         server = run.server or self._ends.enter_context(providers.serve(self._options.postgres))
-        return PostgresServer(server, "--crossfade-postgres", run.folder, run.token, started=True)
+        hosts = (server.host,) if server.host else ()
+        return PostgresServer(server, "--crossfade-postgres", run.folder, run.token, started=True, hosts=hosts)
 
     def _opened(self, kind: Kind, url: URL) -> Database:
         self._made.add((url.host, url.database))
@@ -281,10 +282,12 @@ def of_worker(named: URL, worker: str) -> URL:
 def standing(options: Options, run: Run) -> PostgresServer | None:
     """The PostgreSQL server that somebody named, which is there before the run and after it."""
     if options.url is not None and options.url.drivername == "postgresql":
-        return PostgresServer(options.url.set(database="postgres"), options.source, run.folder, run.token)
-    if isinstance(options.postgres, URL):
-        return PostgresServer(options.postgres, "--crossfade-postgres", run.folder, run.token)
-    return None
+        url, source = options.url.set(database="postgres"), options.source
+    elif isinstance(options.postgres, URL):
+        url, source = options.postgres, "--crossfade-postgres"
+    else:
+        return None
+    return PostgresServer(url, source, run.folder, run.token, hosts=options.hosts)
 
 
 def environment(url: URL) -> dict[str, str]:

@@ -231,6 +231,16 @@ def live_fastapi(crossfade_database: Database, request: pytest.FixtureRequest) -
     return _live(request, "fastapi", crossfade_database)
 
 
+def is_fixture(value: object) -> bool:
+    """Whether that is what pytest makes of a function under `@pytest.fixture`."""
+    return type(value) is type(sync_session)
+
+
+def names() -> set[str]:
+    """The fixtures of this module."""
+    return {name for name, value in globals().items() if is_fixture(value)}
+
+
 @contextmanager
 def _plainly() -> Generator[None]:
     """What somebody has to put right is said in its own words, without a way through our code."""

@@ -14,6 +14,7 @@ from sqlalchemy import URL
 from crossfade import redaction, urls
 from crossfade.database import stamps
 from crossfade.errors import ConfigurationError, NotDisposableError
+from crossfade.routes import Route
 
 Isolation = Literal["restore", "joint", "clone"]
 Kind = Literal["sqlite", "postgresql"]
@@ -29,7 +30,7 @@ _KIND_NAMES: dict[str, tuple[Kind, ...]] = {
     "postgresql": ("postgresql",),
     "both": KINDS,
 }
-_DB, _POSTGRES, _ISOLATION = "--crossfade-db", "--crossfade-postgres", "crossfade_isolation"
+_DB, _POSTGRES, _ISOLATION, _HOSTS = "--crossfade-db", "--crossfade-postgres", "crossfade_isolation", "crossfade_hosts"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Options:
     """Where a PostgreSQL server comes from when there is none in `url`."""
     isolation: Isolation = "restore"
     """For tests without a mark of their own."""
+    hosts: tuple[str, ...] = ()
+    """Machines besides this one whose databases are for tests."""
     said: bool = False
     """Whether the run names one database: then it is the environment's before anything is collected."""
 
@@ -62,6 +65,7 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("crossfade_db", "sqlite, postgres, both or a URL: as --crossfade-db", default="")
     parser.addini("crossfade_postgres", "embedded, testcontainers or a URL: as --crossfade-postgres", default="")
     parser.addini(_ISOLATION, f"{_listed(ISOLATIONS)}, for tests without a mark of their own", default="restore")
+    parser.addini(_HOSTS, "machines besides this one whose databases are for tests", type="args", default=[])
 
 
 def read(config: pytest.Config, *, root: Path, environment: tuple[str, str] | None) -> Options:
@@ -74,15 +78,27 @@ def read(config: pytest.Config, *, root: Path, environment: tuple[str, str] | No
     if not said and environment is not None:
         # Memory is fine for tests without our fixtures; with them, a file of ours stands in for it.
         database, source = environment if not urls.in_memory(_canonical(environment, root)) else ("", "")
-    url = _url(database, root, source) if "://" in database else None
+    url = _url(database, root, source, hosts(config)) if "://" in database else None
     return Options(
         kinds=_kinds(database or "sqlite", url, source),
         url=url,
         source=source if database else "the default",
-        postgres=_postgres(*_said(config, _POSTGRES, "crossfade_postgres"), root=root),
+        postgres=_postgres(*_said(config, _POSTGRES, "crossfade_postgres"), root=root, hosts=hosts(config)),
         isolation=isolation(str(config.getini(_ISOLATION)), f"{_ISOLATION} ({config.inipath})"),
+        hosts=hosts(config),
         said=said and database != "both",
     )
+
+
+def hosts(config: pytest.Config) -> tuple[str, ...]:
+    """The machines besides this one whose databases are for tests, as the ini file lists them."""
+    return tuple(config.getini(_HOSTS))
+
+
+def given(config: pytest.Config) -> str | None:
+    """The first option or line of the ini file that asks this plugin for something; None if there is none."""
+    asked = (_said(config, option, ini) for option, ini in ((_DB, "crossfade_db"), (_POSTGRES, "crossfade_postgres")))
+    return next((f"{source} is {redaction.mask(value)!r}" for value, source in asked if value), None)
 
 
 def isolation(word: object, source: str) -> Isolation:
@@ -115,8 +131,8 @@ def elsewhere(item: pytest.Item) -> bool:
 
 
 def _said(config: pytest.Config, option: str, ini: str) -> tuple[str, str]:
-    given = str(config.getoption(option) or "").strip()
-    return (given, option) if given else (str(config.getini(ini)).strip(), f"{ini} ({config.inipath})")
+    said = str(config.getoption(option) or "").strip()
+    return (said, option) if said else (str(config.getini(ini)).strip(), f"{ini} ({config.inipath})")
 
 
 def _kinds(database: str, url: URL | None, source: str) -> tuple[Kind, ...]:
@@ -127,18 +143,15 @@ def _kinds(database: str, url: URL | None, source: str) -> tuple[Kind, ...]:
     return _KIND_NAMES[database]
 
 
-def _url(text: str, root: Path, source: str) -> URL:
+def _url(text: str, root: Path, source: str, hosts: tuple[str, ...]) -> URL:
     """One that may be destroyed, as far as its name tells; the plugin looks into it before it does anything."""
     url = urls.canonical(text, root=root, variable=source)
-    masked = redaction.mask_url(url)
     if urls.in_memory(url):
+        masked = redaction.mask_url(url)
         raise ConfigurationError(
             reason=f"{source}: {masked} is in the memory of one process, and tests are of several: write sqlite"
         )
-    if not stamps.named_for_tests(url):
-        raise NotDisposableError(url=masked, source=source, reason="its name doesn't have the word `test` in it")
-    if not stamps.local(url):
-        raise NotDisposableError(url=masked, source=source, reason="it is on another machine")
+    stamps.ensure_named(Route("flask", "test", url, source, "test"), hosts=hosts)
     return url
 
 
@@ -146,18 +159,18 @@ def _canonical(said: tuple[str, str], root: Path) -> URL:
     return urls.canonical(said[0], root=root, variable=said[1])
 
 
-def _postgres(given: str, source: str, *, root: Path) -> Provider | URL:
+def _postgres(said: str, source: str, *, root: Path, hosts: tuple[str, ...]) -> Provider | URL:
     for known in PROVIDERS:
-        if (given or "embedded") == known:
+        if (said or "embedded") == known:
             return known
-    if "://" not in given:
+    if "://" not in said:
         raise ConfigurationError(
-            reason=f"{source}: {given!r} is no PostgreSQL: write {_listed(PROVIDERS)}, or the URL of a server"
+            reason=f"{source}: {said!r} is no PostgreSQL: write {_listed(PROVIDERS)}, or the URL of a server"
         )
-    url = urls.canonical(given, root=root, variable=source)
+    url = urls.canonical(said, root=root, variable=source)
     if url.drivername != "postgresql":
         raise ConfigurationError(reason=f"{source}: {redaction.mask_url(url)} is not a PostgreSQL server")
-    if not stamps.local(url):
+    if not stamps.local(url, hosts=hosts):
         raise NotDisposableError(url=redaction.mask_url(url), source=source, reason="it is on another machine")
     return url
 

@@ -69,10 +69,10 @@ def pytest_configure(config: pytest.Config) -> None:
         project = Project.find(config.rootpath)
         _force_testing()
         settings = project.load("settings").load(root=project.root)
-        _look_before_the_first_test(settings)
+        _look_before_the_first_test(settings, config)
         _plan(config, project, settings)
-    except ProjectNotFoundError:
-        return
+    except ProjectNotFoundError as error:
+        _without_project(config, error)
     except CrossfadeError as error:
         pytest.exit(_refusal(error), returncode=USAGE_ERROR)
 
@@ -88,7 +88,7 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput |= dict(zip(_SHARED, (str(run.folder), run.token, server), strict=True))
 
 
-def _refusal(error: Exception) -> str:
+def _refusal(error: object) -> str:
     return f"crossfade refuses this test run: {error}"
 
 
@@ -103,6 +103,16 @@ def _audit(config: pytest.Config) -> "Audit":
     return config.stash[AUDIT]
 
 
+def _without_project(config: pytest.Config, error: Exception) -> None:
+    """Leaves a folder alone that has no project; but whoever asks for something there is told why he can't have it."""
+    from crossfade.testing import options, unserved
+
+    asked = options.given(config)
+    if asked is not None:
+        pytest.exit(_refusal(f"{asked}, but there is no project: {error}"), returncode=USAGE_ERROR)
+    config.pluginmanager.register(unserved.Unserved(error), "crossfade-unserved")
+
+
 def _force_testing() -> None:
     from crossfade.errors import SettingsError
     from crossfade.settings import flag
@@ -113,31 +123,34 @@ def _force_testing() -> None:
     os.environ["TESTING"] = "true"
 
 
-def _look_before_the_first_test(settings: "Settings") -> None:
+def _look_before_the_first_test(settings: "Settings", config: pytest.Config) -> None:
     from crossfade.database import stamps
     from crossfade.errors import DatabaseMissingError
     from crossfade.router import Router
+    from crossfade.testing import options
 
     router = Router(settings, name="crossfade:pytest")
+    hosts = options.hosts(config)
     try:
         for route in router.routes.distinct():
+            stamps.ensure_named(route, hosts=hosts)
             if route.in_memory or (route.path is not None and not route.path.exists()):
                 continue
             try:
                 with router.engine(route.stack).connect() as connection:
-                    stamps.ensure_disposable(connection, route)
+                    stamps.ensure_disposable(connection, route, hosts=hosts)
             except DatabaseMissingError:
                 continue
     finally:
         router.dispose()
 
 
-def _look_at_the_named(url: "URL", source: str, config: pytest.Config) -> None:
+def _look_at_the_named(url: "URL", chosen: "Options", config: pytest.Config) -> None:
     """The same for a database that an option names, and those that the workers of pytest-xdist have beside it."""
     from crossfade.testing import databases, stores
 
     for worker in ("", *(f"gw{number}" for number, _ in enumerate(getattr(config.option, "tx", None) or []))):
-        stores.refuse_foreign(databases.of_worker(url, worker), source)
+        stores.refuse_foreign(databases.of_worker(url, worker), chosen.source, hosts=chosen.hosts)
 
 
 def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> None:
@@ -151,7 +164,7 @@ def _plan(config: pytest.Config, project: "Project", settings: "Settings") -> No
     chosen = options.read(config, root=project.root, environment=said)
     run = _run(config, chosen)
     if chosen.url is not None and not run.worker:
-        _look_at_the_named(chosen.url, chosen.source, config)
+        _look_at_the_named(chosen.url, chosen, config)
     hosts = Hosts()
     config.add_cleanup(hosts.close)
     config.stash[fixtures.PLAN] = fixtures.Plan(project, chosen, run, _audit(config), hosts)
@@ -172,17 +185,22 @@ def _more(config: pytest.Config) -> list[str]:
 
 
 def _refuse_twins(config: pytest.Config, fixtures: ModuleType) -> None:
-    """Raises ConfigurationError for a fixture that another plugin brings too: a test would get either."""
+    """Raises ConfigurationError for a fixture that another plugin brings too: a test would get either.
+
+    Unless a `conftest.py` above all tests says which: that is what they get.
+    """
     from crossfade.errors import ConfigurationError
 
-    fixture = type(fixtures.sync_session)
-    ours = {name for name, value in vars(fixtures).items() if type(value) is fixture} - _TO_BE_OVERRIDDEN
+    said, others = [], []
     for plugin, brought in config.pluginmanager.list_name_plugin():
-        module = getattr(brought, "__name__", "")
-        if module.startswith(_PACKAGE) or Path(getattr(brought, "__file__", None) or "").name == "conftest.py":
-            continue
-        for name in sorted(ours):
-            if type(getattr(brought, name, None)) is fixture:
+        if Path(getattr(brought, "__file__", None) or "").name == "conftest.py":
+            said.append(brought)
+        elif not getattr(brought, "__name__", "").startswith(_PACKAGE):
+            others.append((plugin, brought))
+    undecided = {name for name in fixtures.names() if not any(hasattr(conftest, name) for conftest in said)}
+    for plugin, brought in others:
+        for name in sorted(undecided - _TO_BE_OVERRIDDEN):
+            if fixtures.is_fixture(getattr(brought, name, None)):
                 raise ConfigurationError(
                     reason=f"the fixture {name} comes from two plugins, crossfade and {plugin}: leave one of them out "
                     f"(-p no:{plugin}), or say in conftest.py which one {name} is"
@@ -207,7 +225,7 @@ def _run(config: pytest.Config, chosen: "Options") -> "Run":
     lasting = databases.standing(chosen, run)
     if lasting is not None and "postgresql" in chosen.kinds:
         # Now, because a server that doesn't answer is a matter of the command line and not of the first test.
-        lasting.drop_template()
+        lasting.ensure_able()
         config.add_cleanup(lasting.drop_template)
     return run
 

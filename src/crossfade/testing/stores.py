@@ -7,7 +7,7 @@ stamp says is for tests. What is in a template is left to the caller.
 import fcntl
 import hashlib
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,15 @@ from typing import Protocol
 from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from crossfade import urls
+from crossfade import redaction, urls
 from crossfade.database import faults, stamps
-from crossfade.errors import DatabaseMissingError
+from crossfade.errors import ConfigurationError, DatabaseMissingError
 from crossfade.routes import Route
 
 LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps; it cuts the others off without a word, and two workers meet."""
+
+_ABLE = "SELECT rolname, rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 
 Fill = Callable[[URL], None]
 """Makes schema and rows in an empty database."""
@@ -89,6 +91,8 @@ class PostgresServer:
     """Distinguishes this run's databases from another one's on the same server."""
     started: bool = False
     """Whether the run has started the server, and ends it."""
+    hosts: Collection[str] = ()
+    """Machines besides this one whose databases are for tests."""
 
     def named(self, name: str) -> URL:
         return self.url.set(database=short(name if self.started else f"{name}_{self.run}"))
@@ -104,13 +108,24 @@ class PostgresServer:
                 _execute(admin, f"ALTER DATABASE {_quoted(admin, filling)} RENAME TO {_quoted(admin, template)}")
             name = url.database or ""
             if _exists(admin, name):
-                refuse_foreign(url)
+                refuse_foreign(url, hosts=self.hosts)
                 _drop(admin, name)
             _execute(admin, f"CREATE DATABASE {_quoted(admin, name)} TEMPLATE {_quoted(admin, template)}")
 
     def drop(self, url: URL) -> None:
         with self._administering() as admin:
             _drop(admin, url.database or "")
+
+    def ensure_able(self) -> None:
+        """Raises ConfigurationError if no database may be made, UnreachableError and its kin if nobody answers."""
+        with self._administering() as admin:
+            user, able = admin.exec_driver_sql(_ABLE).one()
+            if not able:
+                masked, role = redaction.mask_url(self.url), _quoted(admin, user)
+                raise ConfigurationError(
+                    reason=f"{self.source}: {user} may not create databases on {masked}, as a test run has to: say "
+                    f"ALTER ROLE {role} CREATEDB"
+                )
 
     def drop_template(self) -> None:
         """Takes the template away too: for the end of a run on a server that stays."""
@@ -130,7 +145,7 @@ class PostgresServer:
             engine.dispose()
 
 
-def refuse_foreign(url: URL, source: str = "the database of the tests") -> None:
+def refuse_foreign(url: URL, source: str = "the database of the tests", *, hosts: Collection[str] = ()) -> None:
     """Raises NotDisposableError unless the database is not there, is empty, or has the stamp of one for tests."""
     if url.drivername == "sqlite" and not _path(url).exists():
         return
@@ -138,7 +153,7 @@ def refuse_foreign(url: URL, source: str = "the database of the tests") -> None:
     route = Route("flask", "test", url, source, "test")
     try:
         with suppress(DatabaseMissingError), _translated(url, source), engine.connect() as connection:
-            stamps.ensure_disposable(connection, route)
+            stamps.ensure_disposable(connection, route, hosts=hosts)
     finally:
         engine.dispose()
 
