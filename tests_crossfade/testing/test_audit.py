@@ -93,8 +93,14 @@ def test_changes_the_schema(sync_session):
     sync_session.execute(text("DROP TABLE books"))
     sync_session.commit()
 
-def test_the_next_one(flask_client):
+def test_leaves_a_table(sync_session):
+    sync_session.execute(text("CREATE TABLE left_over (id int)"))
+    sync_session.commit()
+
+def test_the_next_one(flask_client, sync_session):
     assert flask_client.get("/api/books").json == []
+    sync_session.execute(text("CREATE TABLE left_over (id int)"))
+    sync_session.rollback()
 """
 )
 
@@ -107,8 +113,9 @@ def test_a_test_that_leaves_a_connection_open_or_changes_the_schema_is_told_and_
     for number in places(LEAKS, ".connect()"):
         assert f"test_it.py:{number}: close it" in outcome.said, outcome.said
     assert 'mark it @pytest.mark.crossfade(isolation="clone")' in outcome.said
+    assert "there is now public.left_over" in outcome.said
     # SQLite's schema is put back with the rows.
-    assert outcome.counts(passed=8 + 4, errors=6 + 1), outcome.said
+    assert outcome.counts(passed=8 + 6, errors=6 + 2), outcome.said
 
 
 @pytest.mark.parametrize("isolation", ["restore", "joint"])

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from crossfade.errors import ConfigurationError
+from crossfade.errors import ConfigurationError, RouterError
 from crossfade.testing import restore
 
 metadata = MetaData()
@@ -144,6 +144,34 @@ def test_what_nobody_wrote_to_is_not_put_back(postgresql) -> None:
 
         # The server's own housekeeping may have come between, but not each time.
         assert any(stayed() for _ in range(20))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("CREATE TABLE left_over (id int)", r"there is now public.left_over \(columns: 1\)"),
+        ("ALTER TABLE books DROP COLUMN follows; DROP TABLE shelves CASCADE", "there was before .*public.shelves"),
+        ("ALTER TABLE books ADD COLUMN pages int", r"now public.books \(columns: 4\); there was before public.books"),
+        ("CREATE INDEX slow ON books (shelf_id)", "there is now public.slow"),
+    ],
+)
+def test_a_schema_that_was_changed_is_named(postgresql, change, named) -> None:
+    with closing(restore.take(postgresql, metadata)) as snapshot:
+        with postgresql.begin() as connection:
+            connection.exec_driver_sql(change)
+
+        with pytest.raises(RouterError, match=f"the schema has changed: .*{named}"):
+            snapshot.restore()
+
+
+def test_tables_that_are_dropped_and_made_again_are_no_change(postgresql) -> None:
+    with closing(restore.take(postgresql, metadata)) as snapshot:
+        metadata.drop_all(postgresql)
+        metadata.create_all(postgresql)
+
+        snapshot.restore()
+
+        assert _names(postgresql) == ["fiction"]
 
 
 def test_tables_in_a_circle_are_named(server) -> None:

@@ -1,8 +1,8 @@
 """Puts a database back in place between tests: the same URL, engines, pools and other processes go on.
 
 What a test committed is seen by both stacks, by threads and by servers in other processes; afterwards the rows are
-those of the snapshot again, and ids go on where they went on then. A test that wrote nothing costs a question. Schema
-changes are not undone.
+those of the snapshot again, and ids go on where they went on then. A test that wrote nothing costs a question. SQLite's
+schema comes back with the rows; a change of PostgreSQL's is an error that names what there is and was.
 """
 
 import secrets
@@ -42,11 +42,24 @@ SELECT set_config('crossfade.untouched', CASE seen WHEN concat(n, ':', n, ':') T
     false)
 FROM (SELECT pg_current_xact_id()::text::bigint AS n, pg_current_snapshot()::text AS seen) AS this
 """
-_WRITTEN = """
-SELECT pg_current_snapshot()::text <> current_setting('crossfade.untouched')
-    OR EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL)
+# By name: who drops all tables and makes them again has changed nothing. What has a lower number is PostgreSQL's own.
+_RELATIONS = """
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|_stash_)'
 """
-"""Whether somebody has written since, or is at it."""
+_NAMES = f"SELECT concat(n.nspname, '.', c.relname, ' (columns: ', c.relnatts, ')') {_RELATIONS}"
+_FINGERPRINT = f"""
+SELECT concat(count(*), ' ', sum(hashtext(concat(n.nspname, '.', c.relname, ' ', c.relnatts)))) {_RELATIONS}
+"""
+_WRITTEN = f"""
+SELECT written, CASE WHEN written THEN ({_FINGERPRINT}) END
+FROM (
+    SELECT pg_current_snapshot()::text <> current_setting('crossfade.untouched') OR EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
+    ) AS written OFFSET 0
+) AS this
+"""
+"""Whether somebody has written since, or is at it; and if so, what tells one schema from another."""
 _SCHEMA = "42"
 """The class of PostgreSQL's errors about tables and columns that aren't there, or aren't as they were."""
 _LOCKED = "55P03"
@@ -157,6 +170,8 @@ class _PostgresqlSnapshot:
         self._connection.autocommit = True
         try:
             self._script = self._stash(tables, quote)
+            (self._schema,) = self._connection.execute(_FINGERPRINT).fetchone()
+            self._names = self._relations()
             # Once now: a seed that brought ids of its own has not told the sequences.
             self._put_back()
         except BaseException:
@@ -184,13 +199,24 @@ class _PostgresqlSnapshot:
 
     def restore(self) -> None:
         # To plan it takes ten times as long as to answer it.
-        (written,) = self._connection.execute(_WRITTEN, prepare=True).fetchone()
-        if written:
-            self._put_back()
+        written, schema = self._connection.execute(_WRITTEN, prepare=True).fetchone()
+        if not written:
+            return
+        if schema != self._schema:
+            raise RouterError(reason=f"the schema has changed: {self._changes()}")
+        self._put_back()
 
     def close(self) -> None:
         """The schema of stashed rows stays: the database is a test's, and goes with it."""
         self._connection.close()
+
+    def _relations(self) -> set[str]:
+        return {name for (name,) in self._connection.execute(_NAMES).fetchall()}
+
+    def _changes(self) -> str:
+        now = self._relations()
+        told = (("there is now", now - self._names), ("there was before", self._names - now))
+        return "; ".join(f"{when} {', '.join(sorted(names))}" for when, names in told if names)
 
     def _put_back(self) -> None:
         try:
