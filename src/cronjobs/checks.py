@@ -83,7 +83,7 @@ def _jobs(settings: Settings) -> list[Finding]:
 def _sessions(settings: Settings) -> Generator[Sequence[Session]]:
     """A session on each database, the anchor's first, which only reads; none if one of them isn't brought up."""
     routes = resolve(settings)
-    line = Revisions(Project.find(settings.root).revisions)
+    line = Revisions(Project.find(settings.root).path("revisions"))
     engines = Engines(name="crossfade:doctor", statement_timeout=_STATEMENT_SECONDS)
     with ExitStack() as stack:
         stack.callback(engines.dispose)

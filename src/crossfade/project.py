@@ -48,8 +48,8 @@ class Project:
     root: Path
     metadata: str
     """The SQLAlchemy MetaData of its tables."""
-    revisions: str
-    """The package with its Alembic revisions."""
+    revisions: str | None = None
+    """The package with its Alembic revisions. A project without can be tested, but `crossfade init` needs them."""
     flask: str | None = None
     """Makes its Flask application."""
     fastapi: str | None = None
@@ -95,12 +95,16 @@ class Project:
                     return cls._made(directory, table)
         raise ProjectNotFoundError(start=begin)
 
-    def load(self, part: Part) -> Any:
-        """Imports a part and returns it. Raises ProjectError if it isn't named, or isn't where it is said to be."""
+    def path(self, part: Part) -> str:
+        """The import path of a part. Raises ProjectError if it isn't named."""
         path: str | None = getattr(self, part)
         if path is None:
-            raise self._error(part, "not set, but this command needs it")
-        return self._imported(part, path)
+            raise self._error(part, "not set, but needed here")
+        return path
+
+    def load(self, part: Part) -> Any:
+        """Imports a part and returns it. Raises ProjectError if it isn't named, or isn't where it is said to be."""
+        return self._imported(part, self.path(part))
 
     def load_command(self, name: str) -> Any:
         """Imports one of the `commands` and returns it. Raises ProjectError if it isn't where it is said to be."""
@@ -138,9 +142,8 @@ class Project:
                 raise ProjectError(
                     key=key, file=file, reason=f"{value!r} is not an import path like package.module:name"
                 )
-        for key in ("metadata", "revisions"):
-            if key not in table:
-                raise ProjectError(key=key, file=file, reason="missing")
+        if "metadata" not in table:
+            raise ProjectError(key="metadata", file=file, reason="missing")
         return cls(root=root, **table)
 
     def _error(self, part: str, reason: str) -> ProjectError:

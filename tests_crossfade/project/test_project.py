@@ -58,7 +58,7 @@ def test_a_variable_that_names_no_project_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[tool.crossfade]\nmetadata = 'a:b'\n", "revisions"),
+        ("[tool.crossfade]\nrevisions = 'a'\n", "metadata of .*: missing"),
         (TABLE + "flsk = 'a:b'\n", "flsk"),
         (TABLE + "flask = 3\n", "import path"),
         ("not toml", "can't be read"),

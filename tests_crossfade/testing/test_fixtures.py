@@ -3,6 +3,8 @@
 Starting pytest takes longer than such tests do, so each run has many of them.
 """
 
+import re
+
 import pytest
 
 SEED = """
@@ -220,6 +222,15 @@ def test_an_application_may_be_made_before_the_first_test_and_without_pytest_dja
     outcome = suite({"test_early.py": EARLY, "test_absent.py": ABSENT}, "--crossfade-db=sqlite", "-p", "no:django")
 
     assert outcome.counts(passed=2), outcome.said
+
+
+def test_a_project_without_revisions_has_the_tables_of_its_models(suite, bookshop) -> None:
+    pyproject = bookshop / "pyproject.toml"
+    pyproject.write_text(re.sub(r"^revisions = .*\n", "", pyproject.read_text(), flags=re.MULTILINE))
+
+    outcome = suite({"conftest.py": SEED, "test_both.py": BOTH_STACKS}, "--crossfade-db=both")
+
+    assert outcome.counts(passed=8), outcome.said
 
 
 def test_a_test_may_choose_its_kind_of_database_and_tell_that_django_is_absent(suite) -> None:

@@ -84,7 +84,7 @@ class _Parts:
     @classmethod
     def of(cls, project: Project, router: Router | None = None) -> "_Parts":
         return cls(
-            revisions=Revisions(project.revisions),
+            revisions=Revisions(project.path("revisions")),
             metadata=project.load("metadata"),
             adoption=project.load("adoption") if project.adoption else Adoption(),
             seed=project.load("seed") if project.seed else None,
@@ -131,7 +131,7 @@ def models_drift(project: Project) -> list[str]:
     engine = create_engine("sqlite://")
     try:
         with engine.connect() as connection:
-            Revisions(project.revisions).upgrade(connection)
+            Revisions(project.path("revisions")).upgrade(connection)
             return drift(connection, project.load("metadata"))
     finally:
         engine.dispose()

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from crossfade import revisions
+from crossfade.database import stamps
+from crossfade.database.sessions import begin_write
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.testing import providers, restore
@@ -261,7 +263,7 @@ class Databases:
         if router.route("flask").path is not None:
             Path(url.database or "").touch()
         try:
-            revisions.initialise(router, self._project)
+            self._make_tables(router)
             if self._seed is not None:
                 with closing(router.session_factory("flask")()) as session:
                     self._seed(session)
@@ -269,6 +271,19 @@ class Databases:
                 restore.advance(router.engine("flask"), self._project.load("metadata"))
         finally:
             router.dispose()
+
+    def _make_tables(self, router: Router) -> None:
+        """With what the project puts into every installation; by its revisions, or else as its models say."""
+        project = self._project
+        if project.revisions is not None:
+            revisions.initialise(router, project)
+            return
+        with router.engine("flask").begin() as connection:
+            stamps.write(connection, "test")
+            project.load("metadata").create_all(connection)
+        if project.seed is not None:
+            with router.session("flask") as session:
+                project.load("seed")(begin_write(session))
 
 
 def of_worker(named: URL, worker: str) -> URL:

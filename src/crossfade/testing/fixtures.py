@@ -335,6 +335,8 @@ def _live(request: pytest.FixtureRequest, stack: Stack, database: Database) -> L
     if database.hidden is not None:
         pytest.fail(f"live_{stack}: {database.hidden}", pytrace=False)
     plan = request.config.stash[PLAN]
+    with _plainly():
+        plan.project.path(stack)
     log = plan.run.folder / f"{stack}_{plan.run.worker}_{database.url.database or ''}".replace("/", "-")
 
     def start() -> Any:

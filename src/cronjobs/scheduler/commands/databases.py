@@ -53,7 +53,7 @@ def opened(*, as_json: bool) -> Generator[Databases]:
         router = Router(settings, name="crossfade:scheduler")
         try:
             databases = Databases(settings, router)
-            _ensure_ready(databases, Revisions(project.revisions))
+            _ensure_ready(databases, Revisions(project.path("revisions")))
             yield databases
         except ServiceError as error:
             raise ConfigurationError(reason=error.message) from error
