@@ -13,6 +13,7 @@ from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from crossfade.gateway.applications import application
 from crossfade.project import Project
 
 LIFELINE = "CROSSFADE_LIFELINE"
@@ -24,13 +25,13 @@ GRACE_SECONDS = 10
 def flask() -> ProxyFix:
     """The project's Flask application, for gunicorn."""
     hold_lifeline()
-    return ProxyFix(Project.find().load("flask")(), x_for=1, x_proto=1, x_host=1)
+    return ProxyFix(application(Project.find(), "flask"), x_for=1, x_proto=1, x_host=1)
 
 
 def fastapi() -> Any:
     """The project's FastAPI application, for uvicorn (which reads the forwarded headers itself)."""
     hold_lifeline()
-    return Project.find().load("fastapi")()
+    return application(Project.find(), "fastapi")
 
 
 def hold_lifeline() -> None:

@@ -26,7 +26,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from crossfade import redaction
 from crossfade.errors import ConfigurationError
-from crossfade.testing.applications import finished
+from crossfade.testing.clients import finished
 
 _PACKAGE = str(Path(__file__).parents[1])
 _ROUTER = str(Path(_PACKAGE, "database", "engines.py"))

@@ -22,12 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from crossfade.errors import ConfigurationError, CrossfadeError, JointEndedError, RouterError
+from crossfade.gateway.applications import application
 from crossfade.project import Project
 from crossfade.router import Router
 from crossfade.routes import Stack
 from crossfade.testing import options, servers
-from crossfade.testing.applications import Client, application, finished
 from crossfade.testing.audit import Audit
+from crossfade.testing.clients import Client, finished
 from crossfade.testing.databases import Database, Databases, Run, Seed
 from crossfade.testing.guest.hosts import Hosts
 from crossfade.testing.options import Isolation, Kind, Options

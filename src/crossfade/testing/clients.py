@@ -1,10 +1,6 @@
-"""The project's applications inside a test: made on the tests' router, and the clients that speak to them.
-
-A factory that takes `router=` gets the tests' own; one that takes nothing finds the database in the environment.
-"""
+"""Clients that speak to an ASGI application inside a test, and what they leave to be awaited."""
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -12,24 +8,7 @@ from typing import Any
 import httpx2
 from typing_extensions import override
 
-from crossfade.project import Project
-from crossfade.router import Router
-from crossfade.routes import Stack
-
 ORIGIN = "http://testserver"
-
-
-def application(project: Project, stack: Stack, router: Router) -> Any:
-    """The application of a stack: made by its factory, or the one that stands where a factory could."""
-    made = project.load(stack)
-    if not _is_factory(made):
-        return made
-    return made(router=router) if "router" in inspect.signature(made).parameters else made()
-
-
-def _is_factory(made: Any) -> bool:
-    """A function that makes an application, and not an application, which can be called too."""
-    return inspect.isfunction(made) or inspect.isclass(made) or inspect.ismethod(made)
 
 
 class Client(httpx2.AsyncClient):
