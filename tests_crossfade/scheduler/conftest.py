@@ -86,12 +86,15 @@ def write(router):
 
 @pytest.fixture
 def add_job(router):
-    """Stores a job, due `ago` ago unless told otherwise, planned as the services would have."""
+    """Stores a job, due `ago` ago unless told otherwise, planned as the services would have.
+
+    Once a year, so that a test which takes long, or crosses the end of a minute, sees no second tick.
+    """
 
     def add(name="nightly", *, ago=timedelta(seconds=1), **fields):
         now = clock.naive_utc()
         due = now - ago
-        values = {"cron_expression": "* * * * *", "target_url": "http://127.0.0.1:9/hook", "next_run_at": due}
+        values = {"cron_expression": "0 0 1 1 *", "target_url": "http://127.0.0.1:9/hook", "next_run_at": due}
         stamps = {"created_at": now, "updated_at": now, "planned_at": now}
         job = Job(**{"name": name, **values, **stamps, **fields})
         with router.session("flask") as opened:
@@ -124,7 +127,7 @@ def due(add_job):
     """Adds a job of each minute that is due at noon."""
 
     def add(name="nightly", *, tick=NOON, **fields):
-        return add_job(name, next_run_at=clock.naive_utc(tick), **fields)
+        return add_job(name, **{"cron_expression": "* * * * *", **fields}, next_run_at=clock.naive_utc(tick))
 
     return add
 

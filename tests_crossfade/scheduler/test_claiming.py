@@ -77,7 +77,7 @@ def test_a_tick_that_has_its_row_is_not_claimed_again_whatever_the_plan_says(ses
 
 def test_what_is_due_longest_comes_first_and_no_more_than_asked_for(claim, due):
     for number in range(5):
-        due(f"job {number}", tick=NOON - number * MINUTE, cron_expression="0 0 1 1 *")
+        due(f"job {number}", tick=NOON - number * MINUTE)
 
     assert [claimed.job_name for claimed in claim(limit=2)] == ["job 4", "job 3"]
     assert len(claim(limit=10)) == 3

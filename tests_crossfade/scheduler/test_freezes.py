@@ -38,7 +38,7 @@ def test_nothing_is_fired_until_the_thaw_and_then_what_was_due(
 ):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(ticker, "_BEAT", timedelta(seconds=1))
-    add_job(cron_expression="0 0 1 1 *", target_url=target.answers("/hook"))
+    add_job(target_url=target.answers("/hook"))
     freeze()
     scheduler = start()
     eventually(lambda: "can't claim" in caplog.text)
@@ -69,7 +69,7 @@ def test_a_run_that_a_freeze_meets_is_written_down_however_long_it_lasts(
         await asyncio.to_thread(release.wait, PATIENCE)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    add_job(cron_expression="0 0 1 1 *", target_url=target.does("/hook", hold))
+    add_job(target_url=target.does("/hook", hold))
     start()
     start()
     eventually(lambda: target.received)

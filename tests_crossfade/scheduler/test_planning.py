@@ -108,7 +108,8 @@ def test_a_tick_between_a_change_and_its_discovery_is_not_lost(session, write, z
 
 
 def test_an_old_job_that_was_never_planned_is_owed_nothing(session, write, zone, add_job):
-    job_id = add_job(next_run_at=None, planned_at=None, updated_at=clock.naive_utc(NOON - timedelta(days=300)))
+    changed = clock.naive_utc(NOON - timedelta(days=300))
+    job_id = add_job(cron_expression="* * * * *", next_run_at=None, planned_at=None, updated_at=changed)
 
     write(runs.replan, zone=zone, now=NOON)
 

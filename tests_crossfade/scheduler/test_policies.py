@@ -150,14 +150,13 @@ def test_a_week_of_minutes_is_one_row_and_one_look(claim, write, down, states):
 
 
 def test_many_ticks_to_catch_up_with_are_all_run_and_hold_up_nobody(claim, write, down, states):
-    down(
-        "busy", cron_expression="* * * * *", misfire_policy="run_all", next_run_at=clock.naive_utc(NOON - 150 * MINUTE)
-    )
-    down("other", cron_expression="0 0 1 1 *", next_run_at=clock.naive_utc(NOON - MINUTE))
+    since = clock.naive_utc(NOON - 150 * MINUTE)
+    busy = down("busy", cron_expression="* * * * *", misfire_policy="run_all", next_run_at=since)
+    down("other", next_run_at=clock.naive_utc(NOON - MINUTE))
 
     assert {each.job_name for each in claim()} == {"busy", "other"}
     assert len(run_out(claim, write)) == 0  # the first goes on
-    assert list(states().values()).count("due") == 150
+    assert list(states(busy).values()).count("due") == 150
 
 
 def test_what_is_changed_while_a_tick_is_owed_keeps_that_tick(claim, write, down, states):
@@ -172,7 +171,13 @@ def test_a_job_runs_in_its_own_zone_from_its_first_day_to_its_last(claim, write,
     runs.plan(job, zone=settings.zone, now=NOON)
     assert job.next_run_at == clock.naive_utc(datetime(2026, 11, 25, 8, tzinfo=UTC))
 
-    add_job("last", timezone="America/New_York", end_date=date(2026, 11, 23), next_run_at=clock.naive_utc(NOON))
+    add_job(
+        "last",
+        cron_expression="* * * * *",
+        timezone="America/New_York",
+        end_date=date(2026, 11, 23),
+        next_run_at=clock.naive_utc(NOON),
+    )
     (claimed,) = claim(now=NOON + timedelta(days=1))
     assert claimed.scheduled_for == datetime(2026, 11, 24, 4, 59, tzinfo=UTC)
 
@@ -349,7 +354,7 @@ def test_a_run_whose_process_died_is_closed_as_unknown_and_told_once(claim, writ
 
 
 def test_a_run_whose_process_died_is_begun_again_where_its_job_wants_it(claim, write, down, states, told):
-    down(next_run_at=clock.naive_utc(NOON), on_crash="retry", cron_expression="0 0 1 1 *")
+    down(next_run_at=clock.naive_utc(NOON), on_crash="retry")
     claim()
     first = NOON + leases.LEASE + MINUTE
     write(runs.reap, now=first)

@@ -138,13 +138,13 @@ def test_of_several_processes_that_are_killed_none_doubles_and_none_misses_a_run
 
 @pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 def test_a_clock_that_is_wrong_makes_no_run_early_double_missing_or_given_up(start, journal, session, write, add_job):
-    add_job("goes on", cron_expression="0 0 1 1 *")
+    add_job("goes on")
     (held,) = write(runs.claim_due, node="elsewhere", stack="flask", zone=clock.now().tzinfo).claims
     due = clock.naive_utc() + timedelta(seconds=4)
-    dues = {add_job(f"job {number}", cron_expression="0 0 1 1 *", next_run_at=due): due for number in range(10)}
+    dues = {add_job(f"job {number}", next_run_at=due): due for number in range(10)}
     for number in range(30):
         due += timedelta(milliseconds=70)
-        dues[add_job(f"later {number}", cron_expression="0 0 1 1 *", next_run_at=due)] = due
+        dues[add_job(f"later {number}", next_run_at=due)] = due
     claimers, _ = start("flask-1:-5", "fastapi-2:5", "flask-3:3600")
     early = session.scalar(select(func.count()).where(JobExecution.job_id.in_(dues)))
 
@@ -185,7 +185,7 @@ def test_a_process_that_ends_in_order_writes_down_the_runs_in_flight(world, envi
         await asyncio.sleep(0.5)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    add_job(target_url=target.does("/slow", slow), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.does("/slow", slow))
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", ENDING],
         env=environ | variables(world) | {"WEBHOOK_ALLOW_PRIVATE": "true"},
@@ -286,7 +286,7 @@ def test_a_process_that_froze_between_claim_and_call_sends_nothing_when_it_wakes
     world, environ, target, add_job, session, write
 ):
     """Longer than its lease, so that another has closed the run meanwhile. A lease of the test lasts two seconds."""
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
     shorter = "import datetime\nfrom cronjobs.scheduler import flights\nfrom cronjobs.services.runs import leases\n"
     shorter += "leases.LEASE = datetime.timedelta(seconds=2)\nflights._MARGIN = datetime.timedelta(seconds=0.2)\n"
     with subprocess.Popen(

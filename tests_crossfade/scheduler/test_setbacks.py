@@ -53,7 +53,7 @@ def test_a_failing_database_is_logged_once_and_asked_again(
         return look(session)
 
     monkeypatch.setattr(runs, "is_anything_due", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
     start()
     eventually(lambda: "can't claim" in caplog.text)
     failing.clear()
@@ -76,7 +76,7 @@ def test_an_outcome_is_stored_once_the_database_is_back(start, add_job, target, 
 
     sometimes.__name__ = "finish_all"
     monkeypatch.setattr(runs, "finish_all", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
 
     start()
 
@@ -94,7 +94,7 @@ def test_an_unforeseen_error_does_not_end_it(start, add_job, target, statuses, m
         return claim(session, **options)
 
     monkeypatch.setattr(runs, "claim_due", sometimes)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
 
     start()
 
@@ -107,7 +107,7 @@ def test_a_run_that_was_claimed_before_a_long_freeze_does_not_happen(
 ):
     """A lease is over when the process wakes up: somebody else may have closed the run."""
     monkeypatch.setattr(flights, "_MARGIN", leases.LEASE)
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
 
     start()
     eventually(lambda: statuses() == {"failed": 1})
@@ -177,7 +177,7 @@ def test_an_outcome_that_can_not_be_stored_is_given_up_with_the_lease(
 
     away.__name__ = "finish_all"
     monkeypatch.setattr(runs, "finish_all", away)
-    job_id = add_job(target_url=target.does("/hook", expire), cron_expression="0 0 1 1 *")
+    job_id = add_job(target_url=target.does("/hook", expire))
 
     start()
 
@@ -202,7 +202,7 @@ def test_an_unforeseen_error_while_executing_ends_that_run_alone(
     monkeypatch.setattr(runs, "finish", fail_once)
     monkeypatch.setattr(runs, "finish_all", fail_together)
     for name in ("cursed", "fine"):
-        add_job(name, target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+        add_job(name, target_url=target.answers("/hook"))
 
     start()
 
