@@ -56,6 +56,22 @@ async def test_who_waits_for_a_slow_host_keeps_nobody_else_out():
     assert doors._hosts == {}
 
 
+async def test_doors_are_full_while_a_host_or_all_have_what_they_may():
+    doors = Doors(most=2, most_to_a_host=1)
+    assert not doors.are_full
+
+    async with doors.passed(call("one.example.com")):
+        assert doors.are_full  # to that host
+    assert not doors.are_full
+
+    wide = Doors(most=2, most_to_a_host=2)
+    async with wide.passed(call("one.example.com")):
+        assert not wide.are_full
+        async with wide.passed(call("two.example.com")):
+            assert wide.are_full  # in all
+    assert not wide.are_full
+
+
 async def test_what_can_not_be_read_and_github_have_doors_too():
     calls = [Call(kind="webhook", url="http://[broken"), Call(kind="github_actions"), Call(kind="webhook")]
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from cronjobs.models import Job, JobExecution, SchedulerControl, SchedulerNode
 from cronjobs.scheduler import sites, ticker
+from cronjobs.services import runs
 from crossfade import clock
 
 PATIENCE = 20.0
@@ -40,7 +41,8 @@ def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(
 
     # One tick at least lies between its making and now.
     made = clock.naive_utc() - timedelta(seconds=61)
-    add_job(target_url=target.answers("/hook"), next_run_at=None, planned_at=None, updated_at=made)
+    hook = target.answers("/hook")
+    add_job(cron_expression="* * * * *", target_url=hook, next_run_at=None, planned_at=None, updated_at=made)
 
     eventually(lambda: statuses()["success"] >= 1)
 
@@ -48,7 +50,7 @@ def test_a_job_that_legacy_code_makes_while_it_ticks_is_fired(
 def test_both_stacks_tick_and_each_run_happens_once(start, add_job, target, session, statuses, eventually):
     target.answers("/hook")
     for number in range(40):
-        add_job(f"job {number}", target_url=target.url("/hook"), cron_expression="0 0 1 1 *")
+        add_job(f"job {number}", target_url=target.url("/hook"))
 
     for stack in ("flask", "fastapi", "flask", "fastapi"):
         start(stack)
@@ -87,7 +89,7 @@ def test_stopping_waits_for_the_runs_in_flight_and_writes_them_down(
         await asyncio.to_thread(release.wait, PATIENCE)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    add_job(target_url=target.does("/slow", wait), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.does("/slow", wait))
     scheduler = start()
     eventually(lambda: target.received)
 
@@ -146,7 +148,7 @@ def test_a_scheduler_can_be_started_again(start, add_job, target, statuses, even
     scheduler.stop()
 
     scheduler.start()
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
 
     eventually(lambda: statuses() == {"success": 1})
 
@@ -166,12 +168,68 @@ def test_no_more_runs_than_allowed_go_side_by_side_and_the_rest_follow_at_once(
 
     target.does("/hook", wait)
     for number in range(12):
-        add_job(f"job {number}", target_url=target.url("/hook"), cron_expression="0 0 1 1 *")
+        add_job(f"job {number}", target_url=target.url("/hook"))
 
     start(scheduler_poll_seconds=60)
     eventually(lambda: statuses() == {"success": 12})
 
     assert max(most) <= 3
+
+
+def test_all_of_a_pass_is_claimed_before_the_first_is_called(start, add_job, target, statuses, monkeypatch, eventually):
+    monkeypatch.setattr(ticker, "_PATIENCE_SECONDS", PATIENCE)
+    happened = claims_one_by_one(monkeypatch)
+    target.does("/hook", noting(happened))
+    for number in range(4):
+        add_job(f"job {number}", target_url=target.url("/hook"))
+
+    start(scheduler_poll_seconds=60)
+    eventually(lambda: statuses() == {"success": 4})
+
+    assert happened[:5] == ["claim"] * 4 + ["call"]
+
+
+def test_a_claim_that_hangs_does_not_hold_up_what_was_claimed_before(
+    start, add_job, target, statuses, monkeypatch, eventually
+):
+    called = threading.Event()
+    happened = claims_one_by_one(monkeypatch, before_each=lambda: "claim" not in happened or called.wait(PATIENCE))
+    target.does("/hook", noting(happened, called))
+    for number in range(2):
+        add_job(f"job {number}", target_url=target.url("/hook"))
+
+    start(scheduler_poll_seconds=60)
+    eventually(lambda: statuses() == {"success": 2})
+
+    assert happened[:3] == ["claim", "call", "claim"]
+
+
+def claims_one_by_one(monkeypatch, before_each=lambda: None):
+    """A list to which each claim that takes something adds itself."""
+    happened = []
+    monkeypatch.setattr(runs, "BATCH", 1)
+    claim_due = runs.claim_due
+
+    def claim(*args, **kwargs):
+        before_each()
+        dealt = claim_due(*args, **kwargs)
+        happened.extend("claim" for _ in dealt.claims)
+        return dealt
+
+    monkeypatch.setattr(runs, "claim_due", claim)
+    return happened
+
+
+def noting(happened, called=None):
+    """What a target does that adds each call to the list."""
+
+    async def note(_, writer):
+        happened.append("call")
+        if called is not None:
+            called.set()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    return note
 
 
 def test_runs_that_take_long_are_renewed(start, add_job, target, session, monkeypatch, eventually):
@@ -182,7 +240,7 @@ def test_runs_that_take_long_are_renewed(start, add_job, target, session, monkey
         await asyncio.to_thread(release.wait, PATIENCE)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    add_job(target_url=target.does("/slow", wait), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.does("/slow", wait))
     start()
     eventually(lambda: target.received)
     first = session.execute(select(JobExecution.lease_until)).scalar_one()
@@ -215,7 +273,7 @@ def test_while_the_switch_is_off_nothing_fires_and_afterwards_it_does(
 ):
     with session.begin():
         session.add(SchedulerControl(id=1, owner="off"))
-    add_job(target_url=target.answers("/hook"), cron_expression="0 0 1 1 *")
+    add_job(target_url=target.answers("/hook"))
     start()
     time.sleep(0.3)
     assert statuses() == {}

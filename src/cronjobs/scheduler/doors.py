@@ -29,6 +29,11 @@ class Doors:
         self._hosts: dict[str, asyncio.Semaphore] = {}
         self._users: dict[str, int] = {}
 
+    @property
+    def are_full(self) -> bool:
+        """Whether calls have to wait, in all or to some host."""
+        return self._all.locked() or any(door.locked() for door in self._hosts.values())
+
     @asynccontextmanager
     async def passed(self, call: Call) -> AsyncGenerator[None]:
         """Within the block the call may be made."""

@@ -7,8 +7,7 @@ the run, and nothing of ours would be accepted. While writes are frozen nobody c
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cronjobs.scheduler.sites import Site, TroubleError
@@ -21,7 +20,9 @@ BATCH = 100
 _LINGER_SECONDS = 0.05
 """How long the first of a batch waits for company."""
 _COURTESY_SECONDS = 0.5
-"""How long a batch waits for claims to be made, in whose way it would be: what has to start comes first."""
+"""How long an outcome waits for runs that have to start, in whose way writing would be."""
+_GLANCE_SECONDS = 0.02
+"""Between two looks whether it still has to."""
 _RETRY_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 class _Waiting:
     claim: Claim
     outcome: Outcome
+    since: float
+    """The loop's time at which it came."""
     latest: float
     """The loop's time at which it is given up."""
     settled: asyncio.Future[None] = field(repr=False)
@@ -39,16 +42,17 @@ class _Waiting:
 class Recorder:
     """The recorder of one event loop."""
 
-    def __init__(self, site: Site) -> None:
-        """Writes to the database of `site`."""
+    def __init__(self, site: Site, is_starting: Callable[[], bool] = lambda: False) -> None:
+        """Writes to the database of `site`; not, for a while, as long as `is_starting` says that runs have to start."""
         self._site = site
+        self._is_starting = is_starting
         self._line: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
 
     async def record(self, claim: Claim, outcome: Outcome) -> None:
         """Returns when the outcome is written down, or given up, which is logged."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(claim, outcome, _latest(), loop.create_future())
+        waiting = _Waiting(claim, outcome, loop.time(), _latest(), loop.create_future())
         self._line.append(waiting)
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write())
@@ -70,9 +74,10 @@ class Recorder:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _give_way(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_COURTESY_SECONDS), self._site.claiming:
-                pass
+        """No outcome waits here twice: under a load that lasts, writing is not slowed down."""
+        latest = self._line[0].since + _COURTESY_SECONDS
+        while self._is_starting() and asyncio.get_running_loop().time() < latest:  # noqa: ASYNC110 - no one event ends it
+            await asyncio.sleep(_GLANCE_SECONDS)
 
     async def _write_all(self, batch: Sequence[_Waiting]) -> None:
         """At once, and then what is left of it one by one."""

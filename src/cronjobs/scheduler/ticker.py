@@ -21,7 +21,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from cronjobs.scheduler import rhythm, runner
 from cronjobs.scheduler.courier import GRACE, Courier
 from cronjobs.scheduler.doors import Doors
-from cronjobs.scheduler.executors import chosen
+from cronjobs.scheduler.executors import Taken, chosen
 from cronjobs.scheduler.flights import Flight, reckoned
 from cronjobs.scheduler.measures import Measures
 from cronjobs.scheduler.nodes import Node
@@ -45,6 +45,9 @@ _REPLANNING = timedelta(seconds=5)
 _UPKEEP = timedelta(seconds=30)
 _PRUNING = timedelta(hours=1)
 _FULL_REPLANNING = timedelta(minutes=10)
+_PATIENCE_SECONDS = 0.25
+"""How long what is claimed waits for more claims of its pass, before it is executed beside them. Both at once take
+longer than one after the other: claims are made in a thread, and threads hold each other up."""
 _RECORDING = timedelta(seconds=5)
 """What stopping grants to chores, then to runs beyond DEADLINE, and then to whatever else must be written."""
 
@@ -132,8 +135,8 @@ class _Pulse:
         for route in self._router.routes.distinct():
             executor.refuse(route)
         self.sites = sites(self._router, self._settings, self._node, self.courier, executor)
-        self._recorders = {site.name: Recorder(site) for site in self.sites}
         self._doors = Doors()
+        self._recorders = {site.name: Recorder(site, partial(self._is_starting, site)) for site in self.sites}
         scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -221,25 +224,44 @@ class _Pulse:
     async def _pass(self, site: Site) -> None:
         async with site.claiming:
             claimed = 0
-            while not self._ending:
-                free = MOST_RUNS - len(self._flights)
-                self._saturated = free <= 0
-                if self._saturated:
-                    break
-                limit = min(runs.BATCH, free)
-                reckoning = reckoned()
-                taken = await site.claim(limit)
-                for claim in taken.claims:
-                    self._begin(Flight(claim, site, reckoning))
-                claimed += taken.made
-                if taken.seen < limit:
-                    break
+            held: list[Flight] = []
+            try:
+                while not self._ending:
+                    free = MOST_RUNS - len(self._flights) - len(held)
+                    self._saturated = free <= 0
+                    if self._saturated:
+                        break
+                    limit = min(runs.BATCH, free)
+                    reckoning = reckoned()
+                    taken = await self._claimed(site, limit, held)
+                    held += [Flight(claim, site, reckoning) for claim in taken.claims]
+                    claimed += taken.made
+                    if taken.seen < limit:
+                        break
+            finally:
+                self._begin(held)
             site.last_pass |= {"at": clock.now().isoformat(), "claimed": claimed}
 
-    def _begin(self, flight: Flight) -> None:
-        task = self._loop.create_task(self._execute(flight))
-        self._flights[task] = flight
-        task.add_done_callback(self._ended)
+    async def _claimed(self, site: Site, limit: int, held: list[Flight]) -> Taken:
+        """Claims; if that takes long, what is held begins meanwhile."""
+        claiming = self._loop.create_task(site.claim(limit))
+        if held:
+            await asyncio.wait({claiming}, timeout=_PATIENCE_SECONDS)
+            if not claiming.done():
+                self._begin(held)
+        return await claiming
+
+    def _is_starting(self, site: Site) -> bool:
+        """Whether there are runs that have to be claimed or begun first."""
+        return site.claiming.locked() or self._doors.are_full
+
+    def _begin(self, held: list[Flight]) -> None:
+        """Takes flights out of those that are held, and begins them."""
+        for flight in held:
+            task = self._loop.create_task(self._execute(flight))
+            self._flights[task] = flight
+            task.add_done_callback(self._ended)
+        held.clear()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._flights[task]
