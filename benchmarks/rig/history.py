@@ -5,7 +5,8 @@
 
 import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 TEXT = "HTTP 200: It took note of the call, and here is what it made of it, line by line: the queue was empty, then "
@@ -75,14 +76,28 @@ TABLES = tuple(_VALUES)
 
 def fill(file: Path, rows: int) -> None:
     """Fills an initialised SQLite file that has none of these rows with so many of them."""
-    with closing(sqlite3.connect(file)) as connection:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        # Random keys go everywhere: what of their index isn't in memory is read and written again for each row.
+        connection.execute("PRAGMA cache_size = -1000000")
+        connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA cache_size = -200000")
-        for table, values in _VALUES.items():
-            statement = f"INSERT INTO {table} ({', '.join(values)}) {_NUMBERED} SELECT {', '.join(values.values())}"
-            connection.execute(f"{statement} FROM numbers", (max(1, round(rows * _SHARES[table])),))
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with _indexes_afterwards(connection):
+            for table, values in _VALUES.items():
+                statement = f"INSERT INTO {table} ({', '.join(values)}) {_NUMBERED} SELECT {', '.join(values.values())}"
+                connection.execute(f"{statement} FROM numbers", (max(1, round(rows * _SHARES[table])),))
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+@contextmanager
+def _indexes_afterwards(connection: sqlite3.Connection) -> Generator[None]:
+    tables = ", ".join(f"'{table}'" for table in TABLES)
+    found = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN"
+    indexes = connection.execute(f"{found} ({tables})").fetchall()
+    for name, _ in indexes:
+        connection.execute(f'DROP INDEX "{name}"')
+    yield
+    for _, definition in indexes:
+        connection.execute(definition)
 
 
 if __name__ == "__main__":
