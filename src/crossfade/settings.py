@@ -106,9 +106,11 @@ class Settings(BaseSettings):
         return self._made(values | changes, self._sources | dict.fromkeys(changes, source))
 
     def source_of(self, field: str) -> str:
-        """Where a field's value comes from: `DATABASE_URL (environment)`, `DATABASE_URL (/x/.env)`, `... (default)`."""
+        """Where a field's value comes from: `DATABASE_URL (environment)`, `DATABASE_URL (/x/.env)`, `--url`."""
         default = "code" if field in self.model_fields_set else "default"
-        return f"{field.upper()} ({self._sources.get(field, default)})"
+        place = self._sources.get(field, default)
+        # Whoever gave an option looks for the mistake there, and not in the variable that it overrules.
+        return place if place.startswith("--") else f"{field.upper()} ({place})"
 
     @classmethod
     def _made(cls, values: dict[str, Any], sources: dict[str, str]) -> Self:

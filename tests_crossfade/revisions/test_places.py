@@ -29,7 +29,7 @@ def test_separate_adds_the_example(settings):
     found = places(settings, separate=True)
 
     assert [name for _, _, name, _ in shown(found)] == ["cron_jobs.db", "fastapi_cron_jobs.db"]
-    assert found[1].source == "FASTAPI_DATABASE_URL (--separate)"
+    assert found[1].source == "--separate"
 
 
 def test_separate_takes_the_one_that_is_set(settings):
@@ -57,7 +57,7 @@ def test_url_stands_alone_whatever_else_is_set(settings):
     found = places(set_up, url="sqlite:///c.db")
 
     assert {name for _, _, name, _ in shown(found)} == {"c.db"}
-    assert found[0].source == "DATABASE_URL (--url)"
+    assert found[0].source == "--url"
 
 
 def test_url_wins_over_django_settings(tmp_path):

@@ -163,7 +163,7 @@ def test_settings_do_not_change(tmp_path):
 def test_a_replaced_value_is_validated_and_says_where_it_comes_from(tmp_path):
     settings = load(tmp_path, DB_NAME="x").replaced(source="--url", database_url="sqlite:///y.db")
 
-    assert settings.source_of("database_url") == "DATABASE_URL (--url)"
+    assert settings.source_of("database_url") == "--url"
     assert settings.source_of("db_name") == "DB_NAME (environment)"
     assert settings.root == Path(tmp_path)
     with pytest.raises(SettingsError, match="TESTING='x' \\(--flag\\)"):

@@ -61,8 +61,8 @@ def copy(
         OnBadValue,
         typer.Option(
             "--on-bad-value",
-            help="What happens when the target can't hold a value: nothing at all is "
-            "copied, or the rows are put aside, into the target's table crossfade_quarantine.",
+            help="What happens when the target can't hold a value, or a row refers to nothing: nothing at all is "
+            "copied (SQLite takes such references), or the rows are put aside, into its table crossfade_quarantine.",
         ),
     ] = "stop",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
@@ -200,7 +200,7 @@ def _bad_values(report: CopyReport) -> list[str]:
     fate = "; put aside in crossfade_quarantine" if quarantined else ""
     advice = [] if quarantined else ["mend them in the source, or put them aside: --on-bad-value quarantine"]
     shown = [_bad_value(one) for one in report.bad_values[:_SHOWN]]
-    return [f"{rows} values that the target can't hold{fate}:", *shown, *more(report.bad_rows, len(shown)), *advice]
+    return [f"{rows} values that don't fit{fate}:", *shown, *more(report.bad_rows, len(shown)), *advice]
 
 
 def _bad_value(one: BadValue) -> str:

@@ -137,8 +137,10 @@ def _verdict(report: VerifyReport, total: int, *, met: bool) -> str:
         if met or report.remapped or any(one.source_rows != one.target_rows for one in report.tables):
             return f"verified: all {rows:,} rows are in the target, as --on-conflict has them"
         return f"verified: both hold the same {rows:,} rows{mended}"
-    parts = [_counted(total - repaired, "row differs", "rows differ")] if total > repaired else []
-    parts += [_orphaned(report.orphans)] if report.orphans else []
+    orphaned = _orphaned(report.orphans) if report.orphans else None
+    if total == repaired and orphaned:
+        return f"alike, but {orphaned}{mended}"
+    parts = [_counted(total - repaired, "row differs", "rows differ"), *([orphaned] if orphaned else [])]
     return f"not alike: {' and '.join(parts)}{mended}"
 
 

@@ -116,14 +116,19 @@ def _occupied(target: End, plan: Plan, writer: Any, unfinished: Unfinished | Non
 def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> None:
     work.report.tables = [TableCopied(shape.name, rows=_count(work, shape)) for shape in work.plan.shapes]
     occupied = set() if handed_over else _occupied(work.target, work.plan, work.writer, unfinished)
-    excluded = _excluded(work, {*work.plan.names} - occupied)
+    # SQLite takes rows that refer to nothing: there only who wants them put aside is asked about them.
+    looks = work.engine == "postgresql" or work.options.bad_values == "quarantine"
+    excluded = _excluded(work, {*work.plan.names} - occupied if looks else ())
     if excluded is None:
         work.report.stopped = True
         return
     work = replace(work, excluded=excluded)
-    if handed_over:
+    if handed_over and not excluded.rows_by_table:
         _finish(work, _hand_over(work))
         return
+    if handed_over:
+        # Whole tables are handed over, or none: what stays behind makes it go row by row.
+        work.writer.execute("ROLLBACK")
     dangling.ensure_none(work.plan, work.reader, work.source.engine, work.writer, work.engine)
     if unfinished is not None and work.options.resume != "restart":
         work.report.resumed = True
@@ -141,7 +146,7 @@ def _copy(work: Work, unfinished: Unfinished | None, *, handed_over: bool) -> No
 def _excluded(work: Work, complete: Collection[str]) -> Exclusions | None:
     """The rows that stay behind; None if there are any and they stop the copy.
 
-    `complete` are the tables of which the target has no rows that stay.
+    `complete` are the tables that a reference must find its row in, among those that are copied.
     """
     with explained(work.source, work.reader, ", ".join(work.plan.names)):
         found = scan(work.source, work.target, work.plan.shapes, work.reader, listener=work.listener, complete=complete)

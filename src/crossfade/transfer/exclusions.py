@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from crossfade.transfer.kinds import EngineName
+from crossfade.transfer.lookups import among
 from crossfade.transfer.preflight import Scan
 from crossfade.transfer.shapes import Reference, Shape, quoted
 from crossfade.transfer.transactions import scalar
@@ -99,7 +100,7 @@ class _Aside:
         bad = (
             f"SELECT place FROM ({self._all}) AS {_ASIDE}_all WHERE goal = {self._goals[reference.table, reference.to]}"
         )
-        where = f"coalesce({_text(reference.columns)} IN ({bad}), false)"
+        where = among(_text(reference.columns), bad, self.source)
         return Cause(where, reference.columns, f"refers to a row of {reference.table} that is put aside")
 
     @property

@@ -74,14 +74,13 @@ def scan(
     """Looks at all tables through a connection of the picture, and shows at most `limit` values.
 
     `complete` are the tables of which the target will have no other rows than these: a reference to another row of them
-    is a bad value, too, where the target would refuse it.
+    is a bad value, too.
 
     Raises UnsupportedTypeError if a column's type can't go this way at all.
     """
     check_types(shapes, source=source.engine, target=target.engine)
     look = _Look(source.engine, target.engine, connection, listener, limit, shapes, complete)
-    # Between equal engines a value is carried as it is, whatever it is.
-    for shape in shapes if source.engine != target.engine else ():
+    for shape in shapes if source.engine != target.engine or complete else ():
         listener.began("scan", shape.name, None)
         _scan(look, shape)
         listener.ended("scan", shape.name)
@@ -118,12 +117,10 @@ def place(shape: Shape, engine: EngineName) -> dict[str, str]:
 
 
 def _scan(look: _Look, shape: Shape) -> None:
-    columns = shape.columns if look.source == "postgresql" else _doubtful(look, shape)
-    faults = {one: faults_of(one, source=look.source, target=look.target) for one in columns}
+    faults = {one: faults_of(one, source=look.source, target=look.target) for one in _in_question(look, shape)}
     faults = {one: some for one, some in faults.items() if some}
-    if look.source == "sqlite" and look.complete:
-        for column, fault in unanswered.faults(shape, look.shapes, look.complete, look.connection):
-            faults[column] = (*faults.get(column, ()), fault)
+    for column, fault in unanswered.faults(shape, look.shapes, look.complete, look.connection, engine=look.source):
+        faults[column] = (*faults.get(column, ()), fault)
     if not faults:
         return
     table = shape.at(look.source)
@@ -137,6 +134,14 @@ def _scan(look: _Look, shape: Shape) -> None:
     look.faults[shape.name] = faults
     if missing := look.limit - len(look.bad):
         look.bad.extend(islice(_shown(look, shape, faults), missing))
+
+
+def _in_question(look: _Look, shape: Shape) -> Sequence[Column]:
+    """The columns of which SQL is to say whether they have bad values."""
+    if look.source == look.target:
+        # A value is carried as it is, whatever it is.
+        return ()
+    return shape.columns if look.source == "postgresql" else _doubtful(look, shape)
 
 
 def _anywhere(faults: Mapping[Column, Sequence[Fault]]) -> str:

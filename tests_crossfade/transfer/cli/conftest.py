@@ -15,6 +15,7 @@ from crossfade.cli import main
 
 REPOSITORY = Path(__file__).parents[3]
 MUSEUM = Path(__file__).with_name("museum")
+HASH = "$pbkdf2-sha256$29000$c2FsdA$aGFzaA"
 
 
 @pytest.fixture
@@ -131,3 +132,31 @@ def pair(variables, here, server, models):
             return urls
 
         yield make
+
+
+@pytest.fixture
+def people(run):
+    """Puts two users and three jobs of theirs into a database."""
+
+    def fill(url, *, prefix=""):
+        run(
+            url,
+            "INSERT INTO users (id, username, email, password_hash, role, is_active, updated_at) VALUES"
+            f" ('{prefix}u1', 'anna', 'anna@example.com', '{HASH}', 'admin', TRUE, '2026-01-01 00:00:00'),"
+            f" ('{prefix}u2', 'bert', 'bert@example.com', '{HASH}', 'user', TRUE, '2026-01-01 00:00:00')",
+            "INSERT INTO jobs (id, name, cron_expression, category, enable_email_notifications, notify_on_success,"
+            " created_by, is_active, created_at, updated_at, cron_dialect) VALUES"
+            + ", ".join(
+                f"('{prefix}j{number}', '{prefix}job {number}', '0 3 * * *', 'general', FALSE, FALSE, '{prefix}u1',"
+                " TRUE, '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'standard')"
+                for number in (1, 2, 3)
+            ),
+        )
+
+    return fill
+
+
+@pytest.fixture
+def count(run):
+    """How many rows a table has."""
+    return lambda url, table: run(url, f"SELECT count(*) FROM {table}")[0][0]
