@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from cronjobs.models import Job
 from cronjobs.settings import Settings
 from crossfade import revisions
 from crossfade.project import Project
@@ -25,6 +26,11 @@ def test_nothing_is_lost_doubled_or_stuck(tmp_path, environ):
     variables |= {"CROSSFADE_PROJECT": str(tmp_path), "PATH": os.environ["PATH"]}
     router = Router(Settings.load(root=tmp_path, environ=variables), name="test")
     revisions.initialise(router, Project.find())
+    with router.session("flask") as session:
+        session.add_all(
+            Job(name=policy, cron_expression="* * * * *", target_url="http://127.0.0.1:9/", overlap_policy=policy)
+            for policy in ("allow", "queue", "skip")
+        )
     router.dispose()
     (database,) = (tmp_path / "instance").glob("cron_jobs.db")
     before = database.read_bytes()

@@ -21,6 +21,7 @@ from cronjobs.models import Job, SchedulerControl
 from cronjobs.models.base import new_id
 from cronjobs.models.jobs import ALLOW, FAIL, QUEUE, RETRY, SKIP
 from cronjobs.models.scheduling import BOTH
+from cronjobs.services.drafts import POLICIES
 from cronjobs.settings import Settings
 from crossfade import clock, revisions
 from crossfade.project import Project
@@ -28,14 +29,6 @@ from crossfade.router import Router
 
 _AHEAD = timedelta(days=3650)
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
-_POLICIES = (
-    "misfire_policy",
-    "misfire_grace_seconds",
-    "overlap_policy",
-    "on_crash",
-    "max_retries",
-    "retry_delay_seconds",
-)
 _INSERTED_AT_ONCE = 1000
 
 _jobs = cast("Table", Job.__table__)
@@ -96,13 +89,14 @@ class Stage:
             "updated_at": now,
             "planned_at": now,
             "next_run_at": now + _AHEAD,
+            **POLICIES,
             **policies,
         }
 
 
 def policies_of(router: Router) -> list[dict[str, Any]]:
     """What the active jobs of an installation say of their policies: all that is copied of them."""
-    columns = [_jobs.c[name] for name in _POLICIES]
+    columns = [_jobs.c[name] for name in POLICIES]
     with router.session("flask") as session:
         found = session.execute(select(*columns).where(_jobs.c.is_active.is_(True)).order_by(_jobs.c.id))
         return [dict(each) for each in found.mappings()]
