@@ -11,7 +11,7 @@ HEAD = """
 import asyncio, shutil
 import pytest
 from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import MissingGreenlet, OperationalError
+from sqlalchemy.exc import MissingGreenlet, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from bookshop.models import Book, metadata
 
@@ -124,6 +124,16 @@ async def test_attached_to_a_different_loop(own, crossfade_router):
         await look(own)
     own.sync_engine.dispose(close=False)
     assert await look(crossfade_router.async_engine("fastapi")) == []
+
+@pytest.mark.crossfade(isolation="clone")
+def test_relation_does_not_exist(sync_session):
+    sync_session.execute(text("DROP TABLE books"))
+    sync_session.commit()
+    with pytest.raises(ProgrammingError, match='relation "books" does not exist'):
+        sync_session.scalars(select(Book)).all()
+
+def test_after_it(sync_session):
+    assert sync_session.scalars(select(Book)).all() == []
 """
 )
 
