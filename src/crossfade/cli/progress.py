@@ -139,14 +139,14 @@ class Lines:
             self._told[key] = time.monotonic()
             known = self._rows.get(key)
             of = f" of {known:,}" if known else ""
-            self._say(f"{_VERBS[phase][0]} {table}: {self._done[key]:,}{of}{_unit(phase)} so far")
+            self._say(f"{_VERBS[phase][0]} {table}: {self._done[key]:,}{of}{_unit(phase, known or 0)} so far")
 
     def ended(self, phase: Phase, table: str) -> None:
         """Says what was done, if anything was."""
         key = phase, table
         seconds = time.monotonic() - self._begun.pop(key, time.monotonic())
         if done := self._done.pop(key, 0):
-            self._say(f"{_VERBS[phase][1]} {table}: {done:,}{_unit(phase)} in {seconds:.1f} s")
+            self._say(f"{_VERBS[phase][1]} {table}: {done:,}{_unit(phase, done)} in {seconds:.1f} s")
 
     def note(self, text: str) -> None:
         """Says it."""
@@ -166,5 +166,6 @@ class _Speed(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
 
 
-def _unit(phase: Phase) -> str:
-    return " rows" if phase in _COUNTED_IN_ROWS else ""
+def _unit(phase: Phase, number: int) -> str:
+    unit = " row" if number == 1 else " rows"
+    return unit if phase in _COUNTED_IN_ROWS else ""

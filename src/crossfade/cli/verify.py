@@ -66,6 +66,7 @@ def verify(
             else:
                 checks.ensure_ready(here, there, plan)
                 if repair:
+                    checks.ensure_texts_fit(here, there)
                     ends.refuse_frozen(there)
                 with progress.shown(quiet=as_json) as listener:
                     for note in plan.notes:

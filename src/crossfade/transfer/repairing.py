@@ -144,7 +144,8 @@ class _Repair:
         for table, left in refused:
             reason = table.copied_at_last(left)
             if reason is not None:
-                notes.append(f"{table.shape.name}: {len(left)} rows could not be repaired: {reason}")
+                rows = "1 row" if len(left) == 1 else f"{len(left):,} rows"
+                notes.append(f"{table.shape.name}: {rows} could not be repaired: {reason}")
         for shape in self._shapes():
             if shape.key:
                 with transaction(self.writer):

@@ -2,7 +2,9 @@
 
 import json
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,22 @@ def test_what_the_target_alone_has_can_be_put_aside(here, copied, run):
     assert "pic_teams id=t3: in the target alone, put aside" in ended.stdout
     assert run(new, "SELECT count(*) FROM pic_teams") == [(2,)]
     assert run(new, "SELECT table_name FROM crossfade_quarantine") == [("pic_teams",)]
+
+
+def test_a_repair_is_refused_where_the_target_has_no_place_for_every_text(here, copied, server, new_database, run):
+    copied()
+    narrow = new_database()
+    name = make_url(narrow).database
+    with psycopg.connect(server.url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+    here("init", "--url", narrow)
+
+    looked, repaired = here("verify", "--target", narrow), here("verify", "--target", narrow, "--repair")
+
+    assert (looked.returncode, repaired.returncode) == (1, 3)
+    assert "keeps texts as LATIN1, which has no place for all that the source may have" in repaired.stderr
+    assert run(narrow, "SELECT count(*) FROM pic_teams") == [(0,)]
 
 
 def test_a_reference_to_nothing_is_named(here, copied, run):

@@ -182,7 +182,7 @@ def test_a_unique_value_that_a_row_of_the_target_alone_has_stands_in_the_way_and
 
     assert not report.ok
     assert len(report.notes) == 1
-    assert "teams: 1 rows could not be repaired" in report.notes[0]
+    assert "teams: 1 row could not be repaired" in report.notes[0]
     assert {row.id for row in held(pair.target, teams)} == {2, 3}
     assert pair.verify(repair=True, extra="quarantine").ok
 
@@ -231,7 +231,7 @@ def test_a_value_that_the_target_cannot_hold_is_left_and_named(zoos):
     report = pair.verify(repair=True)
 
     assert not report.ok
-    assert "tree: 1 rows could not be repaired" in report.notes[0]
+    assert "tree: 1 row could not be repaired" in report.notes[0]
     assert [(table, key) for table, key, _, _ in pair.found()] == [("tree", {"id": "4"})]
 
 
