@@ -27,7 +27,8 @@ def said(error: BaseException) -> str:
     """What a driver says, on one line."""
     diagnostics = getattr(error, "diag", None)
     detail = getattr(diagnostics, "message_detail", None)
-    first = str(error).strip().split("\nDETAIL:")[0]
+    # What follows in the whole text is where in the server it happened.
+    first = getattr(diagnostics, "message_primary", None) or str(error)
     return " ".join(f"{first}: {detail}".split() if detail else first.split())
 
 

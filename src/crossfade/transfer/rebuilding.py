@@ -21,6 +21,8 @@ from crossfade.transfer.shapes import Shape
 from crossfade.transfer.transactions import execute, scalar, transaction
 
 _Refused = list[tuple[Definition, BaseException]]
+_MOST = 3
+"""Refusals that are told at once."""
 
 
 def rebuild(target: End, connection: Any, copy: str, *, jobs: int, listener: Listener) -> None:
@@ -41,10 +43,13 @@ def rebuild(target: End, connection: Any, copy: str, *, jobs: int, listener: Lis
     if not refused:
         refused += _one_by_one(connection, copy, references, listener)
     if refused:
+        # A full disk refuses them all, each in its own words.
+        told = [f"{one.name} can't be made again, {said(error)}" for one, error in refused[:_MOST]]
+        more = f" (and {len(refused) - _MOST} more)" if len(refused) > _MOST else ""
         raise CopyFailedError(
             table=", ".join(sorted({one.table for one, _ in refused})),
             url=target.masked,
-            reason="; ".join(f"{one.name} can't be made again, {said(error)}" for one, error in refused),
+            reason="; ".join(told) + more,
         )
 
 
