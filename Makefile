@@ -73,7 +73,7 @@ bench-copy: $(FOR_MEASURING) ## measure copies of ROWS=1000000 rows in all direc
 	@$(VENV)/bin/python benchmarks/copying.py --rows $(ROWS)
 
 .PHONY: bench-copy-memory
-bench-copy-memory: $(FOR_MEASURING) ## measure the memory that copies of 10000000 rows hold, in all directions: an hour, 60 GB of disk
+bench-copy-memory: $(FOR_MEASURING) ## measure the memory that copies of 10000000 rows hold, in all directions: an hour, 30 GB of disk
 	@$(VENV)/bin/python benchmarks/copying.py --rows 10000000 --ours
 
 .PHONY: bench-scheduler

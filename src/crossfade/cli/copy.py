@@ -61,8 +61,8 @@ def copy(
         OnBadValue,
         typer.Option(
             "--on-bad-value",
-            help="What happens when the target can't hold a value, or a row refers to nothing: nothing at all is "
-            "copied (SQLite takes such references), or the rows are put aside, into its table crossfade_quarantine.",
+            help="What happens to rows with a value that the target can't hold, or that refer to nothing: nothing at "
+            "all is copied (SQLite takes the latter), or they are put aside, into the target's crossfade_quarantine.",
         ),
     ] = "stop",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,

@@ -5,6 +5,7 @@ is unfinished in a database. Which rows those are, and what is done about them, 
 """
 
 import json
+import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,10 +187,11 @@ def end(connection: Any, copy: str, *, state: Literal["ended", "given up"] = "en
 
 
 def _exists(connection: Any) -> bool:
-    try_sqlite = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'crossfade_copy'"
-    try_postgresql = "SELECT count(to_regclass('crossfade_copy'))"
-    is_sqlite = type(connection).__module__.partition(".")[0] == "sqlite3"
-    return bool(scalar(connection, try_sqlite if is_sqlite else try_postgresql))
+    if isinstance(connection, sqlite3.Connection):
+        statement = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'crossfade_copy'"
+    else:
+        statement = "SELECT count(to_regclass('crossfade_copy'))"
+    return bool(scalar(connection, statement))
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from crossfade.revisions.seeds import literal, table
+from crossfade.transfer import keys
 from crossfade.transfer.kinds import EngineName
 from crossfade.transfer.plan import Plan
 from crossfade.transfer.shapes import Reference, Shape, located, quoted
@@ -46,7 +47,7 @@ def _recorded(connection: Any, engine: EngineName) -> bool:
 
 
 def _seeds(connection: Any, plan: Plan) -> list[_Seed]:
-    names = ", ".join(_text(name) for name in plan.names)
+    names = ", ".join(keys.literal(name) for name in plan.names)
     statement = f"SELECT id, table_name, row_values FROM {table.name} WHERE table_name IN ({names}) ORDER BY id"
     found = [(plan.shape(name), number, json.loads(text)) for number, name, text in connection.execute(statement)]
     # Those that refer to others first.
@@ -57,7 +58,9 @@ def _deleted(
     connection: Any, engine: EngineName, plan: Plan, shape: Shape, number: int, values: Mapping[str, str]
 ) -> bool:
     """Whether this one gave way."""
-    conditions = [f"{literal('this.' + quoted(name), engine)} = {_text(value)}" for name, value in values.items()]
+    conditions = [
+        f"{literal('this.' + quoted(name), engine)} = {keys.literal(value)}" for name, value in values.items()
+    ]
     conditions += [_nobody_refers(engine, shape, by, reference) for by, reference in plan.referring(shape.name)]
     where = " AND ".join(conditions)
     cursor = connection.execute(f"DELETE FROM {shape.at(engine)} AS this WHERE {where}")
@@ -76,7 +79,3 @@ def _nobody_refers(engine: EngineName, shape: Shape, by: Table, reference: Refer
         conditions.append(f"NOT ({itself})")
     found = f"SELECT 1 FROM {located(by.schema, by.name, engine)} AS other WHERE {' AND '.join(conditions)}"
     return f"NOT EXISTS ({found})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
