@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -16,6 +17,13 @@ from crossfade.testing import postgres
 SAMPLE = Path(__file__).with_name("sample")
 # Whatever the developer's shell, or the test run itself, says about databases is not for the processes under test.
 _OURS = ("DATABASE", "DB_", "TESTING", "FASTAPI_", "TEST_", "CROSSFADE_", "APP_ENV", "SECRET_KEY", "JWT_", "SCHEDULER_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C ends processes under test also where the run was started in the background, and ignores it itself."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
