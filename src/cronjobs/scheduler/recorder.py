@@ -76,6 +76,7 @@ class Recorder:
     async def _give_way(self) -> None:
         """No outcome waits here twice: under a load that lasts, writing is not slowed down."""
         latest = self._line[0].since + _COURTESY_SECONDS
+        # Looked at again and again: a pass and many doors have a say, and none of them has an event to wait for.
         while self._is_starting() and asyncio.get_running_loop().time() < latest:  # noqa: ASYNC110 - no one event ends it
             await asyncio.sleep(_GLANCE_SECONDS)
 

@@ -112,9 +112,9 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         async with self._execute_mutex:
             # Who is cancelled on the way leaves the thread at work: then nothing is known until it is asked again.
             self._at_rest = False
-            # There is no public way into aiosqlite's thread; SQLAlchemy's own dialect goes there like this, too.
-            driver: sqlite3.Connection = self._connection._conn  # noqa: SLF001
-            result: Result = await self._connection._execute(function, driver, *args)  # noqa: SLF001
+            driver: sqlite3.Connection = self._connection._conn  # noqa: SLF001 - nothing public gives it
+            # SQLAlchemy's own dialect goes there like this, too.
+            result: Result = await self._connection._execute(function, driver, *args)  # noqa: SLF001 - nor leads to its thread
             self._at_rest = True
             return result
 
@@ -140,7 +140,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
 
     def _in_doubt(self) -> bool:
         """Whether there may be a transaction: the driver looks for one as well, but in the thread."""
-        driver = self._connection._connection  # noqa: SLF001  `_conn` raises when it is closed
+        driver = self._connection._connection  # noqa: SLF001 - `_conn` raises when it is closed
         return not self._at_rest or driver is None or driver.in_transaction
 
 
